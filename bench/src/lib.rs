@@ -1,0 +1,1 @@
+//! Benchmarks against controls, as ratios in one run.

@@ -1,0 +1,1 @@
+//! The built-in page: renders the Grafana dashboards from ClickHouse.

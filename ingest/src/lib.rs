@@ -1,0 +1,1 @@
+//! Webhook server and GitHub client: everything that appends events to the log.

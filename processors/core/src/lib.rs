@@ -1,0 +1,1 @@
+//! The law: entities, lifts, joins, the ledger and the detectors, without any IO.

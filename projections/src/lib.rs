@@ -1,0 +1,1 @@
+//! ClickHouse tables: one folder per view, and the sink that writes them all.

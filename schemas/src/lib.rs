@@ -1,0 +1,1 @@
+//! The contract: envelope, states, ids, keys, topics and their Avro form.
