@@ -1,1 +1,27 @@
-//! The contract: envelope, states, ids, keys, topics and their Avro form.
+//! The contract between all parts of Gapless and everybody else: the event envelope, the states,
+//! ids, keys, partitions, topics, and their Avro form.
+//!
+//! Nothing here does IO, reads a clock or draws a random number.
+
+mod codec;
+mod dead_letter;
+mod event;
+pub mod ids;
+mod refetch;
+mod state;
+mod time;
+mod topics;
+
+pub use codec::{Codec, DecodeError, EncodeError, Record, Schema, SchemaId};
+pub use dead_letter::DeadLetter;
+pub use event::{
+    Event, GAPS_HEADER, IssuesListing, ItemSnapshot, ListingKind, PayloadForm, RepositorySnapshot,
+    SnapshotKind, Source,
+};
+pub use refetch::Refetch;
+pub use state::{
+    Account, Detector, Gap, GapEvent, GapOutcome, HeadChange, Issue, LedgerBlock, LedgerDay,
+    Presence, PullRequest, Repository, Review, Transition, TransitionKind,
+};
+pub use time::{NotATime, Timestamp};
+pub use topics::{StateTopic, TopicSpec, Topics, version};

@@ -1,0 +1,335 @@
+//! Avro in the Confluent wire format: a zero byte, the schema's id (4 bytes, big-endian), then the
+//! Avro datum. Any Kafka tool with a schema registry reads it.
+
+use crate::{DeadLetter, Event, Gap, Issue, LedgerBlock, PullRequest, Refetch, Repository};
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::writer::datum::GenericDatumWriter;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// A schema's id in the registry.
+pub type SchemaId = u32;
+
+/// Our schemas, at their newest version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Schema {
+    /// [`crate::Event`].
+    Event,
+    /// [`crate::PullRequest`].
+    PullRequest,
+    /// [`crate::Issue`].
+    Issue,
+    /// [`crate::Repository`].
+    Repository,
+    /// [`crate::LedgerBlock`].
+    LedgerBlock,
+    /// [`crate::Gap`].
+    Gap,
+    /// [`crate::Refetch`].
+    Refetch,
+    /// [`crate::DeadLetter`].
+    DeadLetter,
+}
+
+/// A value that has a schema of ours.
+pub trait Record: Serialize + DeserializeOwned {
+    /// Its schema.
+    const SCHEMA: Schema;
+}
+
+macro_rules! records {
+    ($($name:ident),*) => { $(impl Record for $name { const SCHEMA: Schema = Schema::$name; })* };
+}
+records!(
+    Event,
+    PullRequest,
+    Issue,
+    Repository,
+    LedgerBlock,
+    Gap,
+    Refetch,
+    DeadLetter
+);
+
+impl Schema {
+    /// All of them. The order is that of their ids in the embedded registry: append only.
+    pub const ALL: [Self; 8] = [
+        Self::Event,
+        Self::PullRequest,
+        Self::Issue,
+        Self::Repository,
+        Self::LedgerBlock,
+        Self::Gap,
+        Self::Refetch,
+        Self::DeadLetter,
+    ];
+
+    /// The schema's text, an `.avsc` file.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Event => include_str!("../avro/event.avsc"),
+            Self::PullRequest => include_str!("../avro/pull_request.avsc"),
+            Self::Issue => include_str!("../avro/issue.avsc"),
+            Self::Repository => include_str!("../avro/repository.avsc"),
+            Self::LedgerBlock => include_str!("../avro/ledger_block.avsc"),
+            Self::Gap => include_str!("../avro/gap.avsc"),
+            Self::Refetch => include_str!("../avro/refetch.avsc"),
+            Self::DeadLetter => include_str!("../avro/dead_letter.avsc"),
+        }
+    }
+
+    fn parsed(self) -> &'static Parsed {
+        static PARSED: LazyLock<Vec<Parsed>> = LazyLock::new(|| {
+            Schema::ALL
+                .iter()
+                .map(|schema| Parsed::new(schema.text()))
+                .collect()
+        });
+        &PARSED[self as usize]
+    }
+}
+
+/// A schema with its names resolved once, and what reads and writes by it.
+struct Parsed {
+    schema: &'static apache_avro::Schema,
+    writer: GenericDatumWriter<'static>,
+    reader: GenericDatumReader<'static>,
+}
+
+impl Parsed {
+    /// Parses one of our own files, once in the process's life: a file that cannot be parsed is a
+    /// defect that every test finds, hence the panic.
+    fn new(text: &str) -> Self {
+        let schema = apache_avro::Schema::parse_str(text).expect("an .avsc file of ours is valid");
+        let schema: &'static apache_avro::Schema = Box::leak(Box::new(schema));
+        Self {
+            schema,
+            writer: GenericDatumWriter::builder(schema)
+                .human_readable(false)
+                .build()
+                .expect("its names resolve"),
+            reader: GenericDatumReader::builder(schema)
+                .human_readable(false)
+                .build()
+                .expect("its names resolve"),
+        }
+    }
+}
+
+/// A value that does not fit its schema: a defect of ours. Reaction: stop.
+#[derive(Debug, thiserror::Error)]
+#[error("a value does not fit its Avro schema: {0}")]
+pub struct EncodeError(#[from] Box<apache_avro::Error>);
+
+/// Bytes that cannot be read. Reaction: dead-letter, except for an unknown id, which the caller
+/// may look up in the registry and [`Codec::learn`].
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Too short, or not beginning with a zero byte.
+    #[error("not in the Confluent wire format: {0}")]
+    Framing(&'static str),
+    /// Written under a schema that this process has not seen.
+    #[error("unknown schema id {0}")]
+    UnknownId(SchemaId),
+    /// The datum does not follow its schema.
+    #[error("the datum does not follow schema id {id}: {error}")]
+    Datum {
+        /// The id that the record names.
+        id: SchemaId,
+        /// What Avro says.
+        error: Box<apache_avro::Error>,
+    },
+}
+
+/// Encodes and decodes records, knowing which id the registry gave to each schema.
+#[derive(Clone, Debug)]
+pub struct Codec {
+    ids: [SchemaId; Schema::ALL.len()],
+    /// Other versions, written by other releases: resolved field by field, by Avro's rules.
+    others: HashMap<SchemaId, &'static apache_avro::Schema>,
+}
+
+const MAGIC: u8 = 0;
+const HEADER_BYTES: usize = 5;
+
+impl Codec {
+    /// A codec for the embedded registry, whose ids are the schemas' places in [`Schema::ALL`],
+    /// from 1.
+    pub fn embedded() -> Self {
+        Self::with_ids(|schema| schema as SchemaId + 1)
+    }
+
+    /// A codec for a registry that gave each schema the id that `id_of` tells.
+    pub fn with_ids(mut id_of: impl FnMut(Schema) -> SchemaId) -> Self {
+        Self {
+            ids: Schema::ALL.map(&mut id_of),
+            others: HashMap::new(),
+        }
+    }
+
+    /// The registry's id of `schema`.
+    pub fn id(&self, schema: Schema) -> SchemaId {
+        self.ids[schema as usize]
+    }
+
+    /// Learns the text of another version, so that its records can be read.
+    ///
+    /// # Errors
+    /// Where the text is no Avro schema; the registry is damaged then, and the caller stops.
+    pub fn learn(&mut self, id: SchemaId, text: &str) -> Result<(), Box<apache_avro::Error>> {
+        let schema = apache_avro::Schema::parse_str(text).map_err(Box::new)?;
+        self.others.insert(id, Box::leak(Box::new(schema)));
+        Ok(())
+    }
+
+    /// The value in the Confluent wire format.
+    ///
+    /// # Errors
+    /// Where a value does not fit its schema, which no value of ours does.
+    pub fn encode<R: Record>(&self, record: &R) -> Result<Vec<u8>, EncodeError> {
+        let mut bytes = Vec::with_capacity(256);
+        bytes.push(MAGIC);
+        bytes.extend(self.id(R::SCHEMA).to_be_bytes());
+        R::SCHEMA
+            .parsed()
+            .writer
+            .write_ser(&mut bytes, record)
+            .map_err(Box::new)?;
+        Ok(bytes)
+    }
+
+    /// The record that `bytes` hold.
+    ///
+    /// # Errors
+    /// See [`DecodeError`] for the reactions.
+    pub fn decode<R: Record>(&self, bytes: &[u8]) -> Result<R, DecodeError> {
+        let (id, mut datum) = split(bytes)?;
+        let read = if id == self.id(R::SCHEMA) {
+            R::SCHEMA.parsed().reader.read_deser(&mut datum)
+        } else {
+            let writer = self.others.get(&id).ok_or(DecodeError::UnknownId(id))?;
+            GenericDatumReader::builder(writer)
+                .reader_schema(R::SCHEMA.parsed().schema)
+                .build()
+                .and_then(|reader| reader.read_value(&mut datum))
+                .and_then(|value| apache_avro::from_value(&value))
+        };
+        read.map_err(|error| DecodeError::Datum {
+            id,
+            error: Box::new(error),
+        })
+    }
+}
+
+/// Splits a record's value into its schema id and datum.
+fn split(bytes: &[u8]) -> Result<(SchemaId, &[u8]), DecodeError> {
+    let Some((header, datum)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
+        return Err(DecodeError::Framing("shorter than its header"));
+    };
+    let [MAGIC, id @ ..] = *header else {
+        return Err(DecodeError::Framing("does not begin with a zero byte"));
+    };
+    Ok((SchemaId::from_be_bytes(id), datum))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PayloadForm, Source, Timestamp};
+
+    fn event() -> Event {
+        Event {
+            event_id: "0".repeat(32),
+            source: Source::Webhook,
+            kind: "issues".into(),
+            action: Some("opened".into()),
+            host: "github.com".into(),
+            owner: Some("o".into()),
+            owner_id: Some(1),
+            repository: Some("o/r".into()),
+            repository_id: Some(2),
+            number: Some(3),
+            hook_target_id: None,
+            occurred_at: Some(Timestamp::from_seconds(1_600_000_000)),
+            first_delivered_at: None,
+            requested_at: None,
+            received_at: Timestamp::from_millis(1_600_000_000_123),
+            credential_kind: None,
+            headers: [("x-github-event".to_owned(), "issues".to_owned())].into(),
+            payload_form: PayloadForm::Raw,
+            payload: vec![b'{', 0xff, b'}'],
+        }
+    }
+
+    #[test]
+    fn an_event_survives_the_wire_also_with_bytes_that_are_no_text() {
+        let codec = Codec::embedded();
+        let bytes = codec.encode(&event()).unwrap();
+        assert_eq!(bytes[..5], [0, 0, 0, 0, 1]);
+        assert_eq!(codec.decode::<Event>(&bytes).unwrap(), event());
+    }
+
+    #[test]
+    fn every_schema_parses_and_has_an_id_of_its_own() {
+        let codec = Codec::embedded();
+        let ids: std::collections::HashSet<_> =
+            Schema::ALL.iter().map(|&schema| codec.id(schema)).collect();
+        assert_eq!(ids.len(), Schema::ALL.len());
+        for schema in Schema::ALL {
+            assert!(schema.parsed().schema.is_named());
+        }
+    }
+
+    #[test]
+    fn a_record_of_another_version_is_resolved_field_by_field() {
+        let newer = Schema::Refetch.text().replace(
+            "\"fields\": [",
+            "\"fields\": [ {\"name\": \"added_later\", \"type\": \"string\", \"default\": \"\"},",
+        );
+        let refetch = Refetch {
+            command_id: "c".into(),
+            gap_id: "g".into(),
+            host: "github.com".into(),
+            repository_id: 1,
+            repository: None,
+            number: 2,
+            reason: "why".into(),
+            issued_at: Timestamp::from_seconds(3),
+            attempt: 1,
+        };
+        let mut codec = Codec::embedded();
+        let mut bytes = codec.encode(&refetch).unwrap();
+        bytes[4] = 99;
+        bytes.insert(5, 0);
+        assert!(matches!(
+            codec.decode::<Refetch>(&bytes),
+            Err(DecodeError::UnknownId(99))
+        ));
+        codec.learn(99, &newer).unwrap();
+        assert_eq!(codec.decode::<Refetch>(&bytes).unwrap(), refetch);
+    }
+
+    #[test]
+    fn foreign_bytes_are_refused_in_words() {
+        let codec = Codec::embedded();
+        for (bytes, words) in [
+            (
+                &b""[..],
+                "not in the Confluent wire format: shorter than its header",
+            ),
+            (
+                b"{\"a\":1}",
+                "not in the Confluent wire format: does not begin with a zero byte",
+            ),
+        ] {
+            assert_eq!(codec.decode::<Event>(bytes).unwrap_err().to_string(), words);
+        }
+        let truncated = &codec.encode(&event()).unwrap()[..20];
+        assert!(matches!(
+            codec.decode::<Event>(truncated),
+            Err(DecodeError::Datum { id: 1, .. })
+        ));
+    }
+}

@@ -1,0 +1,124 @@
+use crate::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What found a gap. The order of the variants is part of the Avro schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename = "Detector", rename_all = "snake_case")]
+pub enum Detector {
+    /// A number below the highest that nobody has explained.
+    NumberSpace,
+    /// `synchronize.before` is not the head that we know.
+    HeadChain,
+    /// A transition that cannot follow the one before it.
+    ImpossibleTransition,
+    /// Two deliveries of one second tell different things.
+    ContestedSecond,
+    /// A listing shows a later `updated_at` than any that we know.
+    Clock,
+    /// An event could not be processed.
+    DeadLetter,
+    /// Only webhooks tell an item's history since its last timeline, and it has been quiet since.
+    UnprovenHistory,
+}
+
+impl Detector {
+    /// All of them, in the schema's order.
+    pub const ALL: [Self; 7] = [
+        Self::NumberSpace,
+        Self::HeadChain,
+        Self::ImpossibleTransition,
+        Self::ContestedSecond,
+        Self::Clock,
+        Self::DeadLetter,
+        Self::UnprovenHistory,
+    ];
+
+    /// Its name, as in figures and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NumberSpace => "number_space",
+            Self::HeadChain => "head_chain",
+            Self::ImpossibleTransition => "impossible_transition",
+            Self::ContestedSecond => "contested_second",
+            Self::Clock => "clock",
+            Self::DeadLetter => "dead_letter",
+            Self::UnprovenHistory => "unproven_history",
+        }
+    }
+}
+
+/// How a gap ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename = "GapOutcome", rename_all = "snake_case")]
+pub enum GapOutcome {
+    /// The missing fact itself arrived, late.
+    Arrived,
+    /// GitHub answered a request made after the gap was opened, and the answer filled it.
+    Fetched,
+    /// GitHub answered that there is nothing to be had: 301, 404, 410.
+    Explained,
+    /// A person dropped the question.
+    Dropped,
+}
+
+/// State of a gap (`schemas/avro/gap.avsc`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// GitHub host.
+    pub host: String,
+    /// Repository id.
+    pub repository_id: i64,
+    /// Repository's full name when it was opened.
+    pub repository: Option<String>,
+    /// 32 hex digits; see [`crate::ids::gap_id`].
+    pub gap_id: String,
+    /// `epoch · 2^48 + input offset`.
+    pub version: i64,
+    /// What found it.
+    pub detector: Detector,
+    /// Number of the issue or pull request in question, where it is about one.
+    pub number: Option<i64>,
+    /// What shows that something is missing, in words.
+    pub evidence: String,
+    /// When the missing fact happened, at the latest: decides the day whose completeness it lowers.
+    pub since: Timestamp,
+    /// When it was opened, by the log's clock.
+    pub opened_at: Timestamp,
+    /// Answers that were asked for on its behalf.
+    pub answers: i64,
+    /// When it was closed, by the log's clock.
+    pub closed_at: Option<Timestamp>,
+    /// How it ended.
+    pub outcome: Option<GapOutcome>,
+}
+
+/// Payload (JSON) of an event of source `gap`: a gap was opened or closed. Gaps are events, so
+/// that a rebuild reads them and need not detect anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum GapEvent {
+    /// A question was asked.
+    Opened {
+        /// See [`Gap::gap_id`].
+        gap_id: String,
+        /// See [`Gap::detector`].
+        detector: Detector,
+        /// See [`Gap::number`].
+        number: Option<i64>,
+        /// See [`Gap::evidence`].
+        evidence: String,
+        /// See [`Gap::since`].
+        since: Timestamp,
+        /// See [`Gap::opened_at`].
+        at: Timestamp,
+    },
+    /// It was answered.
+    Closed {
+        /// See [`Gap::gap_id`].
+        gap_id: String,
+        /// See [`Gap::outcome`].
+        outcome: GapOutcome,
+        /// See [`Gap::closed_at`].
+        at: Timestamp,
+    },
+}

@@ -1,0 +1,72 @@
+//! Values of the state topics: what the law says of each entity now, in typed fields.
+//!
+//! They are derived from the joined state by pure functions and are outputs for others; a
+//! processor restores from its own store or the log, never from these.
+
+mod gap;
+mod issue;
+mod ledger;
+mod pull_request;
+mod repository;
+
+pub use gap::{Detector, Gap, GapEvent, GapOutcome};
+pub use issue::Issue;
+pub use ledger::{LedgerBlock, LedgerDay};
+pub use pull_request::{HeadChange, PullRequest, Review};
+pub use repository::Repository;
+
+use crate::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Whether an entity is there, as this installation's credentials can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename = "Presence", rename_all = "snake_case")]
+pub enum Presence {
+    /// It is there, or was when last heard of.
+    Alive,
+    /// GitHub said that it was deleted (a `deleted` event or 410).
+    Gone,
+    /// 404: deleted, or not visible to this credential; nobody can tell which.
+    Unreachable,
+    /// 301: it lives elsewhere now.
+    Moved,
+}
+
+/// Kinds of transitions in an issue's or pull request's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename = "TransitionKind", rename_all = "snake_case")]
+pub enum TransitionKind {
+    /// Created; exactly one, at `created_at`.
+    Opened,
+    /// Closed, for a pull request also when it was merged.
+    Closed,
+    /// Opened again.
+    Reopened,
+    /// A draft became ready for review.
+    ReadyForReview,
+    /// It became a draft again.
+    ConvertedToDraft,
+}
+
+/// One transition, after witnesses of the same one were matched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// What happened.
+    pub kind: TransitionKind,
+    /// When, to the second: the timeline's time, else the object's own (`closed_at`), else the
+    /// `updated_at` of the webhook that told it.
+    pub at: Timestamp,
+    /// Login of who did it, where known.
+    pub actor: Option<String>,
+}
+
+/// A person, bot or organisation as GitHub named it then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Numeric id: the identity.
+    pub id: i64,
+    /// Login: a name, which may change hands.
+    pub login: String,
+    /// True where GitHub says `"type": "Bot"`, or the login ends in `[bot]`.
+    pub bot: bool,
+}
