@@ -1,0 +1,285 @@
+//! The HTTP side: a request becomes a job, a reply becomes a response.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Request as HttpRequest, StatusCode};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Router, http};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::exception::{Exception, Refusal};
+use crate::execute::{self, Head, InsertData, Job, Reply};
+use crate::ffi::Engine;
+use crate::framing::Unframer;
+use crate::options::{Access, Credentials};
+use crate::request::Request;
+use crate::sql::{self, Statement};
+
+/// A statement with what belongs to it, but for streamed data, is at most this long; ClickHouse
+/// would stop at `max_query_size` earlier, but inserts with inline data come this way too.
+const STATEMENT_MAX_BYTES: usize = 1 << 30;
+/// Pieces of a body, and blocks of an answer, that wait between the client and the engine. At
+/// the bound the faster of the two waits.
+const PIECES_WAITING: usize = 4;
+
+/// What every request needs.
+pub(crate) struct Front {
+    pub(crate) engine: &'static Engine,
+    pub(crate) version: String,
+    pub(crate) writer: Credentials,
+    pub(crate) reader: Credentials,
+    /// One for each statement that may run; requests wait here for their turn.
+    pub(crate) slots: Arc<Semaphore>,
+}
+
+/// The routes of ClickHouse's HTTP interface that are served.
+pub(crate) fn routes(front: Arc<Front>) -> Router {
+    Router::new()
+        .route("/ping", get(|| async { "Ok.\n" }))
+        .fallback(answer)
+        .with_state(front)
+}
+
+async fn answer(State(front): State<Arc<Front>>, request: HttpRequest<Body>) -> Response {
+    let started = Instant::now();
+    match begin(&front, request).await {
+        Ok(Begun::Greeting) => Response::new(Body::from("Ok.\n")),
+        Ok(Begun::Job { job, query_id }) => run(front, *job, query_id, started).await,
+        Err(error) => refusal(&front, &error),
+    }
+}
+
+/// What a request turned out to be.
+enum Begun {
+    /// A GET without a query: a sign of life.
+    Greeting,
+    Job { job: Box<Job>, query_id: String },
+}
+
+async fn begin(front: &Front, request: HttpRequest<Body>) -> Result<Begun, Exception> {
+    let (parts, mut body) = request.into_parts();
+    let mut asked = Request::from_headers(&parts.headers);
+    let url = parts.uri.query().unwrap_or_default();
+    for (name, value) in url::form_urlencoded::parse(url.as_bytes()).into_owned() {
+        asked.take(name, value)?;
+    }
+    if let Some(boundary) = form_boundary(&parts.headers)? {
+        take_form(&mut asked, body, boundary).await?;
+        body = Body::empty();
+    }
+    if parts.method != http::Method::POST && asked.sql.is_empty() {
+        return Ok(Begun::Greeting);
+    }
+    let access = asked.authorise(&parts.method, &front.writer, &front.reader)?;
+    if parts.headers.contains_key("content-encoding") {
+        return Err(Exception::refuse(
+            Refusal::NotImplemented,
+            "Content-Encoding is not understood; use decompress=1",
+        ));
+    }
+    let job = job(asked, access, body).await?;
+    let query_id = Some(job.1).filter(|id| !id.is_empty()).unwrap_or_else(new_query_id);
+    Ok(Begun::Job { job: Box::new(job.0), query_id })
+}
+
+fn form_boundary(headers: &HeaderMap) -> Result<Option<String>, Exception> {
+    let content_type =
+        headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if !content_type.starts_with("multipart/form-data") {
+        return Ok(None);
+    }
+    multer::parse_boundary(content_type)
+        .map(Some)
+        .map_err(|e| Exception::refuse(Refusal::BadArguments, e))
+}
+
+/// Clients send parameters that are too long for a URL as a form.
+async fn take_form(asked: &mut Request, body: Body, boundary: String) -> Result<(), Exception> {
+    let bad = |e: multer::Error| Exception::refuse(Refusal::BadArguments, e);
+    let mut form = multer::Multipart::new(body.into_data_stream(), boundary);
+    while let Some(field) = form.next_field().await.map_err(bad)? {
+        let name = field.name().unwrap_or_default().to_string();
+        asked.take(name, field.text().await.map_err(bad)?)?;
+    }
+    Ok(())
+}
+
+/// Puts statement and body together. The body of an insert whose statement stands in the URL is
+/// streamed; anything else is read whole first, for the statement may be in it.
+async fn job(asked: Request, access: Access, body: Body) -> Result<(Job, String), Exception> {
+    let mut sql = asked.sql;
+    let streamed = matches!(sql::classify(&sql), Statement::Insert { .. });
+    let (pieces, rest) = mpsc::channel(PIECES_WAITING);
+    if streamed {
+        tokio::spawn(forward(body, pieces));
+    } else {
+        let body = whole(body, asked.framed_body).await?;
+        if !sql.is_empty() && !body.is_empty() {
+            sql.push(b'\n');
+        }
+        sql.extend(body);
+        drop(pieces);
+    }
+    if sql.iter().all(u8::is_ascii_whitespace) {
+        return Err(Exception::refuse(
+            Refusal::SyntaxError,
+            "Syntax error: failed at position 1 (end of query): Empty query",
+        ));
+    }
+    if let Some(what) = sql::reaches_out(&sql, access == Access::Read) {
+        return Err(Exception::refuse(
+            Refusal::AccessDenied,
+            format!("{what} reaches outside the database and is not allowed here"),
+        ));
+    }
+    let data = match sql::classify(&sql) {
+        Statement::Insert { head_end, format, data_start } => {
+            let first = sql.split_off(data_start);
+            sql.truncate(head_end);
+            Some(InsertData { format, first, rest, framed: streamed && asked.framed_body })
+        }
+        Statement::Select | Statement::Other => None,
+    };
+    let default_format = match asked.default_format {
+        format if format.is_empty() => "TabSeparated".to_string(),
+        format => format,
+    };
+    let job = Job {
+        access,
+        sql,
+        database: asked.database,
+        settings: asked.settings,
+        parameters: asked.parameters,
+        default_format,
+        whole_answer: asked.whole_answer,
+        frame_answer: asked.frame_answer,
+        native_revision: asked.native_revision,
+        data,
+    };
+    Ok((job, asked.query_id))
+}
+
+async fn whole(body: Body, framed: bool) -> Result<Vec<u8>, Exception> {
+    let bytes = axum::body::to_bytes(body, STATEMENT_MAX_BYTES)
+        .await
+        .map_err(|e| Exception::refuse(Refusal::NetworkError, e))?;
+    if !framed {
+        return Ok(bytes.into());
+    }
+    let mut unframer = Unframer::default();
+    let contents = unframer.push(&bytes)?;
+    unframer.finish()?;
+    Ok(contents)
+}
+
+/// Hands a body to the engine's thread. A client that breaks off becomes an error there, which
+/// cancels its insert.
+async fn forward(body: Body, pieces: mpsc::Sender<Result<Bytes, Exception>>) {
+    let mut body = body.into_data_stream();
+    while let Some(piece) = body.next().await {
+        let broken = piece.is_err();
+        let piece = piece.map_err(|e| {
+            Exception::refuse(Refusal::NetworkError, format!("the client went away: {e}"))
+        });
+        if pieces.send(piece).await.is_err() || broken {
+            return;
+        }
+    }
+}
+
+async fn run(front: Arc<Front>, job: Job, query_id: String, started: Instant) -> Response {
+    let (head_sender, head) = oneshot::channel();
+    let (body_sender, body) = mpsc::channel(PIECES_WAITING);
+    let reply = Reply::new(&job, head_sender, body_sender);
+    let Ok(slot) = front.slots.clone().acquire_owned().await else {
+        return refusal(&front, &Exception::engine("the front is stopping"));
+    };
+    let worker = front.clone();
+    tokio::task::spawn_blocking(move || {
+        execute::execute(worker.engine, &worker.version, job, reply);
+        drop(slot);
+    });
+    match head.await {
+        Ok(head) => response(&head, &query_id, body, started),
+        Err(_) => refusal(&front, &Exception::engine("the statement's thread died")),
+    }
+}
+
+fn response(
+    head: &Head,
+    query_id: &str,
+    body: mpsc::Receiver<Bytes>,
+    started: Instant,
+) -> Response {
+    let status = head.error.as_ref().map_or(StatusCode::OK, Exception::status);
+    let mut response = Response::builder()
+        .status(status)
+        .header("Content-Type", content_type(&head.format))
+        .header("X-ClickHouse-Server-Display-Name", "gapless")
+        .header("X-ClickHouse-Query-Id", query_id)
+        .header("X-ClickHouse-Format", &head.format)
+        .header("X-ClickHouse-Timezone", "UTC")
+        .header("X-ClickHouse-Exception-Tag", &head.exception_tag)
+        .header("X-ClickHouse-Summary", summary(head, started));
+    if let Some(error) = &head.error {
+        response = response.header("X-ClickHouse-Exception-Code", error.code());
+    }
+    let body = Body::from_stream(ReceiverStream::new(body).map(Ok::<_, std::io::Error>));
+    response.body(body).unwrap_or_else(|error| {
+        // A query id or format with bytes that no header may hold.
+        let text = format!("the answer's headers cannot be written: {error}\n");
+        with_status(StatusCode::BAD_REQUEST, text)
+    })
+}
+
+fn summary(head: &Head, started: Instant) -> String {
+    let s = head.statistics;
+    format!(
+        r#"{{"read_rows":"{}","read_bytes":"{}","written_rows":"{}","written_bytes":"{}","total_rows_to_read":"0","result_rows":"{}","result_bytes":"{}","elapsed_ns":"{}"}}"#,
+        s.read_rows,
+        s.read_bytes,
+        s.written_rows,
+        s.written_bytes,
+        s.result_rows,
+        s.result_bytes,
+        started.elapsed().as_nanos(),
+    )
+}
+
+fn content_type(format: &str) -> &'static str {
+    match format {
+        json if json.starts_with("JSON") && json.contains("EachRow") => {
+            "application/x-ndjson; charset=UTF-8"
+        }
+        json if json.starts_with("JSON") => "application/json; charset=UTF-8",
+        "TabSeparated" | "TSV" => "text/tab-separated-values; charset=UTF-8",
+        csv if csv.starts_with("CSV") => "text/csv; charset=UTF-8; header=absent",
+        pretty if pretty.starts_with("Pretty") => "text/plain; charset=UTF-8",
+        _ => "application/octet-stream",
+    }
+}
+
+fn refusal(front: &Front, error: &Exception) -> Response {
+    let mut response = with_status(error.status(), error.body(&front.version));
+    response.headers_mut().insert("X-ClickHouse-Exception-Code", error.code().into());
+    response
+}
+
+fn with_status(status: StatusCode, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
+}
+
+fn new_query_id() -> String {
+    let number: u128 = rand::random();
+    let hex = format!("{number:032x}");
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}

@@ -1,0 +1,162 @@
+//! Starts the engine, serves until told to stop, stops the engine.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+
+use crate::ffi::{Connection, Engine};
+use crate::http::{Front, routes};
+use crate::options::Options;
+
+/// The environment variable in which a parent hands over the options, as JSON. Not arguments:
+/// those are shown to every user of the machine, and the options hold passwords.
+pub const OPTIONS_VARIABLE: &str = "GAPLESS_CLICKHOUSE_FRONT";
+
+/// Why a front did not start, or did not stop cleanly. All of them end the process; the parent
+/// decides whether to try again.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The options are missing or make no sense.
+    #[error("the ClickHouse front's options are wrong: {0}")]
+    Options(String),
+    /// The engine's file cannot be used.
+    #[error("the ClickHouse engine {library} cannot be loaded: {reason}")]
+    Library {
+        /// The file.
+        library: PathBuf,
+        /// The loader's text.
+        reason: String,
+    },
+    /// The data folder cannot be used.
+    #[error("the ClickHouse engine's folder {data_dir} cannot be used: {reason}")]
+    DataDir {
+        /// The folder.
+        data_dir: PathBuf,
+        /// The system's or the engine's text.
+        reason: String,
+    },
+    /// The address cannot be listened on.
+    #[error("the ClickHouse front cannot listen on {listen}: {reason}")]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
+        /// The system's text.
+        reason: std::io::Error,
+    },
+    /// The runtime or the signals could not be set up, or the listener broke.
+    #[error("the ClickHouse front failed: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Runs a front with the options that [`OPTIONS_VARIABLE`] holds; blocks until it is stopped.
+///
+/// # Errors
+/// As [`run`], and when the variable is missing or not what [`Options`] writes.
+pub fn run_from_environment() -> Result<(), Error> {
+    let json = std::env::var(OPTIONS_VARIABLE)
+        .map_err(|_| Error::Options(format!("the variable {OPTIONS_VARIABLE} is not set")))?;
+    let options = serde_json::from_str(&json).map_err(|e| Error::Options(e.to_string()))?;
+    run(options)
+}
+
+/// Runs a front; blocks until SIGTERM or SIGINT, then lets running statements end, stops the
+/// engine and returns. Call it once in a process: the engine cannot be started twice.
+///
+/// # Errors
+/// See [`Error`]; nothing is left running.
+pub fn run(options: Options) -> Result<(), Error> {
+    if !options.listen.ip().is_loopback() {
+        return Err(Error::Options(format!("{} is not the loopback", options.listen)));
+    }
+    let engine = load(&options)?;
+    let started = |e: crate::exception::Exception| Error::DataDir {
+        data_dir: options.data_dir.clone(),
+        reason: e.body("").trim_end().to_string(),
+    };
+    // Keeps the engine up between requests, each of which has a connection of its own.
+    let anchor = engine.connect().map_err(started)?;
+    let version = version(&anchor).map_err(started)?;
+    let front = Arc::new(Front {
+        engine,
+        version,
+        writer: options.writer.clone(),
+        reader: options.reader.clone(),
+        slots: Arc::new(Semaphore::new(options.slots.max(1))),
+    });
+    let served = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // A thread for each running statement, and a few for the rest.
+        .max_blocking_threads(options.slots.max(1) + 4)
+        .build()?
+        .block_on(serve(options.listen, front));
+    drop(anchor);
+    let clean = engine.shutdown();
+    tracing::info!(clean, "the ClickHouse engine stopped");
+    served
+}
+
+/// Folders and configuration, then the library.
+fn load(options: &Options) -> Result<&'static Engine, Error> {
+    let unusable = |e: std::io::Error| Error::DataDir {
+        data_dir: options.data_dir.clone(),
+        reason: e.to_string(),
+    };
+    let store = options.data_dir.join("store");
+    std::fs::create_dir_all(&store).map_err(unusable)?;
+    let configuration = options.data_dir.join("config.xml");
+    std::fs::write(&configuration, configuration_xml(&options.data_dir, options.memory_bytes))
+        .map_err(unusable)?;
+    let arguments = [
+        format!("--config-file={}", configuration.display()),
+        format!("--path={}", store.display()),
+        // Defaults of clickhouse-local that a server does not have.
+        "--implicit_select=0".into(),
+        "--allow_introspection_functions=0".into(),
+    ];
+    let engine = Engine::load(&options.library, &arguments)
+        .map_err(|reason| Error::Library { library: options.library.clone(), reason })?;
+    Ok(Box::leak(Box::new(engine)))
+}
+
+fn configuration_xml(data_dir: &Path, memory_bytes: u64) -> String {
+    let escaped = |path: PathBuf| {
+        path.display().to_string().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    };
+    let backups = escaped(data_dir.join("backups"));
+    let files = escaped(data_dir.join("user_files"));
+    format!(
+        "<clickhouse>\n\
+         <timezone>UTC</timezone>\n\
+         <max_server_memory_usage>{memory_bytes}</max_server_memory_usage>\n\
+         <user_files_path>{files}/</user_files_path>\n\
+         <backups><allowed_path>{backups}/</allowed_path></backups>\n\
+         </clickhouse>\n"
+    )
+}
+
+fn version(anchor: &Connection) -> Result<String, crate::exception::Exception> {
+    let answer = anchor.query(b"SELECT version()", "TSVRaw", &[])?;
+    Ok(String::from_utf8_lossy(answer.data()).trim().to_string())
+}
+
+async fn serve(listen: SocketAddr, front: Arc<Front>) -> Result<(), Error> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|reason| Error::Listen { listen, reason })?;
+    tracing::info!(%listen, version = front.version, "the ClickHouse front is ready");
+    axum::serve(listener, routes(front))
+        .with_graceful_shutdown(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,364 @@
+//! Just enough lexing of SQL to find what ClickHouse's HTTP handler finds with its parser.
+//!
+//! Three questions are answered: does the statement take data from the request, and where does
+//! it start; which output format does it name; does it reach outside the database. All three
+//! hold whatever stands in strings, quoted names and comments. The lexer never fails: what is
+//! no SQL is left to the engine, which says so.
+
+/// A lexed piece of the statement: a byte range, and how many brackets are open around it.
+#[derive(Clone, Copy, Debug)]
+struct Token {
+    start: usize,
+    end: usize,
+    depth: i32,
+    kind: TokenKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TokenKind {
+    /// A bare word or number.
+    Word,
+    /// A name in backticks or double quotes.
+    QuotedName,
+    /// A string literal.
+    Text,
+    /// One character of punctuation.
+    Sign,
+}
+
+/// What the front does with a statement.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Statement {
+    /// Answers rows and can be streamed.
+    Select,
+    /// Takes its data from the request. The statement without its FORMAT clause ends at
+    /// `head_end`; inline data starts at `data_start`.
+    Insert { head_end: usize, format: String, data_start: usize },
+    /// Anything else: run as a whole.
+    Other,
+}
+
+/// Whether lexing stops where an insert's inline data starts (it need not be SQL), or runs on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Data,
+    End,
+}
+
+fn lex(sql: &[u8], until: Until) -> Vec<Token> {
+    let mut tokens: Vec<Token> = Vec::new();
+    let mut depth = 0;
+    let mut at = 0;
+    while at < sql.len() {
+        let start = at;
+        let kind = match sql[at] {
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => {
+                at += 1;
+                continue;
+            }
+            b'#' => {
+                at = line_end(sql, at);
+                continue;
+            }
+            b'-' if sql[at..].starts_with(b"--") => {
+                at = line_end(sql, at);
+                continue;
+            }
+            b'/' if sql[at..].starts_with(b"/*") => {
+                at = comment_end(sql, at);
+                continue;
+            }
+            quote @ (b'\'' | b'"' | b'`') => {
+                at = quoted_end(sql, at, quote);
+                if quote == b'\'' { TokenKind::Text } else { TokenKind::QuotedName }
+            }
+            byte if is_word(byte) => {
+                while at < sql.len() && is_word(sql[at]) {
+                    at += 1;
+                }
+                TokenKind::Word
+            }
+            sign => {
+                at += 1;
+                if matches!(sign, b')' | b']' | b'}') {
+                    depth -= 1;
+                }
+                TokenKind::Sign
+            }
+        };
+        let token = Token { start, end: at, depth, kind };
+        if matches!(sql[start], b'(' | b'[' | b'{') && kind == TokenKind::Sign {
+            depth += 1;
+        }
+        let after_format = tokens.last().is_some_and(|t| t.is(sql, "format"));
+        tokens.push(token);
+        let data_follows =
+            token.is(sql, "values") || (after_format && token.depth == 0 && token.is_name());
+        if until == Until::Data && data_follows {
+            break;
+        }
+    }
+    tokens
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}
+
+fn line_end(sql: &[u8], from: usize) -> usize {
+    sql[from..].iter().position(|b| *b == b'\n').map_or(sql.len(), |n| from + n)
+}
+
+fn comment_end(sql: &[u8], from: usize) -> usize {
+    let body = &sql[from + 2..];
+    body.windows(2).position(|w| w == b"*/").map_or(sql.len(), |n| from + 2 + n + 2)
+}
+
+/// The end of what `quote` opened at `from`; a backslash or a doubled quote goes on.
+fn quoted_end(sql: &[u8], from: usize, quote: u8) -> usize {
+    let mut at = from + 1;
+    while at < sql.len() {
+        match sql[at] {
+            b'\\' => at += 2,
+            byte if byte == quote && sql.get(at + 1) == Some(&quote) => at += 2,
+            byte if byte == quote => return at + 1,
+            _ => at += 1,
+        }
+    }
+    sql.len()
+}
+
+impl Token {
+    /// A keyword outside all brackets.
+    fn is(&self, sql: &[u8], keyword: &str) -> bool {
+        self.depth == 0 && self.is_anywhere(sql, keyword)
+    }
+
+    fn is_anywhere(&self, sql: &[u8], keyword: &str) -> bool {
+        self.kind == TokenKind::Word
+            && sql[self.start..self.end].eq_ignore_ascii_case(keyword.as_bytes())
+    }
+
+    fn is_name(&self) -> bool {
+        matches!(self.kind, TokenKind::Word | TokenKind::QuotedName)
+    }
+
+    fn is_sign(&self, sql: &[u8], sign: u8) -> bool {
+        self.kind == TokenKind::Sign && sql[self.start] == sign
+    }
+
+    fn text(&self, sql: &[u8]) -> String {
+        String::from_utf8_lossy(&sql[self.start..self.end]).into_owned()
+    }
+}
+
+/// What the statement is.
+pub(crate) fn classify(sql: &[u8]) -> Statement {
+    let tokens = lex(sql, Until::Data);
+    let Some(first) = tokens.iter().find(|t| !t.is_sign(sql, b'(')) else {
+        return Statement::Other;
+    };
+    if ["select", "with", "from"].iter().any(|k| first.is_anywhere(sql, k)) {
+        return Statement::Select;
+    }
+    if !first.is(sql, "insert") {
+        return Statement::Other;
+    }
+    insert(sql, &tokens).unwrap_or(Statement::Other)
+}
+
+/// An insert's parts; none when its data does not come from the request.
+fn insert(sql: &[u8], tokens: &[Token]) -> Option<Statement> {
+    // The table's name is skipped, so that a table called `format` is no keyword.
+    let mut at = 1;
+    while ["into", "table", "function"].iter().any(|k| tokens.get(at).is_some_and(|t| t.is(sql, k))) {
+        at += 1;
+    }
+    at += 1;
+    while tokens.get(at).is_some_and(|t| t.is_sign(sql, b'.')) {
+        at += 2;
+    }
+    for (index, token) in tokens.iter().enumerate().skip(at) {
+        if ["select", "with", "infile", "watch"].iter().any(|k| token.is(sql, k)) {
+            return None;
+        }
+        if token.is(sql, "values") {
+            return Some(Statement::Insert {
+                head_end: token.start,
+                format: "Values".into(),
+                data_start: token.end,
+            });
+        }
+        let format = tokens.get(index + 1).filter(|t| t.is_name());
+        if let (true, Some(format)) = (token.is(sql, "format"), format) {
+            return Some(Statement::Insert {
+                head_end: token.start,
+                format: format.text(sql),
+                data_start: data_start(sql, format.end),
+            });
+        }
+    }
+    None
+}
+
+/// Inline data starts after the blanks behind the format's name and one line end.
+fn data_start(sql: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while matches!(sql.get(at), Some(b' ' | b'\t' | 0x0c)) {
+        at += 1;
+    }
+    if sql.get(at) == Some(&b'\r') {
+        at += 1;
+    }
+    if sql.get(at) == Some(&b'\n') {
+        at += 1;
+    }
+    at
+}
+
+/// The FORMAT that a query with output names, if it names one.
+pub(crate) fn output_format(sql: &[u8]) -> Option<String> {
+    let tokens = lex(sql, Until::End);
+    let index = tokens.iter().rposition(|t| t.is(sql, "format"))?;
+    let format = tokens.get(index + 1).filter(|t| t.is_name())?;
+    let at_end = tokens
+        .get(index + 2)
+        .is_none_or(|after| after.is(sql, "settings") || after.is_sign(sql, b';'));
+    (index > 0 && at_end).then(|| format.text(sql))
+}
+
+/// Functions that read or write outside the database, or run programs. As functions of tables
+/// and of values alike; the `…Cluster` forms are caught by their stems.
+const OUTWARD_FUNCTIONS: [&str; 28] = [
+    "file", "url", "s3", "gcs", "oss", "cosn", "hdfs", "azureblobstorage", "remote",
+    "remotesecure", "cluster", "clusterallreplicas", "mysql", "postgresql", "mongodb", "redis",
+    "sqlite", "odbc", "jdbc", "executable", "deltalake", "iceberg", "hudi", "paimon", "ytsaurus",
+    "python", "arrowstream", "arrowflight",
+];
+
+/// Where a statement reaches outside the database, if it does: its `INTO OUTFILE`, or, for one
+/// who may only read, any function that opens a file, an address or a program.
+pub(crate) fn reaches_out(sql: &[u8], may_only_read: bool) -> Option<String> {
+    // An insert's inline data need not be SQL, but one who may only read inserts nothing.
+    let tokens = lex(sql, if may_only_read { Until::End } else { Until::Data });
+    let outfile = tokens
+        .windows(2)
+        .any(|w| w[0].is_anywhere(sql, "into") && w[1].is_anywhere(sql, "outfile"));
+    if outfile {
+        return Some("INTO OUTFILE".into());
+    }
+    if !may_only_read {
+        return None;
+    }
+    tokens
+        .windows(2)
+        .filter(|w| w[0].is_name() && w[1].is_sign(sql, b'('))
+        .map(|w| w[0].text(sql).trim_matches(['`', '"']).to_string())
+        .find(|name| is_outward(name))
+}
+
+fn is_outward(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    OUTWARD_FUNCTIONS.iter().any(|stem| {
+        name.strip_prefix(stem).is_some_and(|rest| {
+            matches!(rest, "" | "cluster" | "s3" | "azure" | "hdfs" | "local" | "s3cluster")
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn insert_parts(sql: &str) -> (&str, String, &str) {
+        match classify(sql.as_bytes()) {
+            Statement::Insert { head_end, format, data_start } => {
+                (sql[..head_end].trim(), format, &sql[data_start..])
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_insert_is_cut_before_its_format_and_its_data() {
+        let cases = [
+            ("INSERT INTO t(`a`,`b`) FORMAT RowBinary", "INSERT INTO t(`a`,`b`)", "RowBinary", ""),
+            (
+                "insert into `d`.`format` settings async_insert=0 format CSV\n1,'select'",
+                "insert into `d`.`format` settings async_insert=0",
+                "CSV",
+                "1,'select'",
+            ),
+            ("/* x */ INSERT INTO t VALUES (1,'a')", "/* x */ INSERT INTO t", "Values", " (1,'a')"),
+            ("INSERT INTO format FORMAT TSV\r\n1", "INSERT INTO format", "TSV", "1"),
+        ];
+        for (sql, head, format, data) in cases {
+            assert_eq!(insert_parts(sql), (head, format.to_string(), data), "{sql}");
+        }
+    }
+
+    #[test]
+    fn an_insert_that_selects_takes_no_data() {
+        for sql in [
+            "INSERT INTO t SELECT 1 FORMAT x",
+            "INSERT INTO t(a) SELECT * FROM x",
+            "INSERT INTO t WITH 1 AS x SELECT x",
+            "INSERT INTO t",
+        ] {
+            assert_eq!(classify(sql.as_bytes()), Statement::Other, "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_known_behind_brackets_and_comments() {
+        for sql in ["(select 1) union all select 2", "-- c\nWITH 1 AS x SELECT x", "# c\nFROM t"] {
+            assert_eq!(classify(sql.as_bytes()), Statement::Select, "{sql}");
+        }
+        assert_eq!(classify(b"CREATE TABLE t AS SELECT 1"), Statement::Other);
+        assert_eq!(classify(b"'never closed"), Statement::Other);
+        assert_eq!(classify(b"/* never closed"), Statement::Other);
+    }
+
+    #[test]
+    fn the_output_format_is_the_last_clause_only() {
+        let cases = [
+            ("select 1 format JSON", Some("JSON")),
+            ("select 1 format JSON settings max_threads=1;", Some("JSON")),
+            ("select format('{}', 1)", None),
+            ("select 'x' as format", None),
+            ("select 1 -- format JSON", None),
+        ];
+        for (sql, format) in cases {
+            assert_eq!(output_format(sql.as_bytes()).as_deref(), format, "{sql}");
+        }
+    }
+
+    #[test]
+    fn nobody_writes_a_file_of_the_machine() {
+        assert!(reaches_out(b"SELECT 1 INTO OUTFILE 'x'", false).is_some());
+        assert!(reaches_out(b"SELECT 1 into/**/outfile 'x'", true).is_some());
+        assert!(reaches_out(b"SELECT 'into outfile'", true).is_none());
+        assert!(reaches_out(b"SELECT * FROM file('x')", false).is_none());
+    }
+
+    #[test]
+    fn a_reader_calls_nothing_outside_the_database() {
+        for sql in [
+            "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+            "SELECT * FROM URL ( 'http://127.0.0.1' )",
+            "SELECT * FROM `s3Cluster`('x')",
+            "SELECT (SELECT count() FROM remote('h', 'd', 't'))",
+            "SELECT file('x')",
+            "SELECT * FROM icebergLocal('x')",
+        ] {
+            assert!(reaches_out(sql.as_bytes(), true).is_some(), "{sql}");
+        }
+        for sql in [
+            "SELECT file FROM t WHERE url = 'x'",
+            "SELECT cutFragment(url), filesystemAvailable FROM t",
+            "SELECT 'file(1)' -- file(2)",
+        ] {
+            assert!(reaches_out(sql.as_bytes(), true).is_none(), "{sql}");
+        }
+    }
+}
