@@ -1,0 +1,149 @@
+//! A repository and the numbers that its issues, pull requests and discussions share.
+
+use crate::item::{Issue, PullRequest, Thread};
+use gapless_schemas::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+/// A repository's state.
+#[derive(Debug)]
+pub(crate) struct Repository {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) former_names: Vec<String>,
+    pub(crate) description: String,
+    pub(crate) language: &'static str,
+    pub(crate) private: bool,
+    pub(crate) archived: bool,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) pushed_at: Timestamp,
+    /// Open issues and pull requests together, as GitHub counts them.
+    pub(crate) open_items: i64,
+    /// How many of [`LABELS`] exist here; label `i` has the id `first_label_id + i`.
+    pub(crate) labels: usize,
+    pub(crate) first_label_id: u64,
+    /// What took number `index + 1`.
+    pub(crate) slots: Vec<Slot>,
+    /// Branch → the commit it points to.
+    pub(crate) heads: BTreeMap<String, String>,
+    /// The members of the `repository` object, rendered at need; emptied by each change.
+    pub(crate) rendered: OnceLock<String>,
+}
+
+/// What took a number.
+#[derive(Debug)]
+pub(crate) enum Slot {
+    Issue(Box<Issue>),
+    PullRequest(Box<PullRequest>),
+    Discussion,
+    Deleted { issue_id: u64, at: Timestamp },
+    Transferred { to: ItemKey, at: Timestamp },
+}
+
+/// Where an item is: the repository's index in the world and its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ItemKey {
+    pub(crate) repository: usize,
+    pub(crate) number: u32,
+}
+
+/// A label's name, colour and description; the first ones are GitHub's defaults.
+pub(crate) const LABELS: [(&str, &str, &str); 14] = [
+    ("bug", "d73a4a", "Something isn't working"),
+    (
+        "documentation",
+        "0075ca",
+        "Improvements or additions to documentation",
+    ),
+    ("enhancement", "a2eeef", "New feature or request"),
+    ("question", "d876e3", "Further information is requested"),
+    ("good first issue", "7057ff", "Good for newcomers"),
+    ("priority: high", "b60205", ""),
+    ("needs review", "fbca04", ""),
+    (
+        "dependencies",
+        "0366d6",
+        "Pull requests that update a dependency file",
+    ),
+    ("security", "ee0701", ""),
+    ("breaking change", "5319e7", ""),
+    ("area/api", "1d76db", ""),
+    ("área/web \"beta\"", "c5def5", "Names are not always plain"),
+    ("hold", "e11d21", ""),
+    ("incident", "000000", ""),
+];
+/// How many of [`LABELS`] count as GitHub's defaults.
+pub(crate) const DEFAULT_LABELS: usize = 5;
+
+impl Repository {
+    /// What took `number`, if anything did yet.
+    pub(crate) fn slot(&self, number: u32) -> Option<&Slot> {
+        self.slots.get((number as usize).checked_sub(1)?)
+    }
+
+    pub(crate) fn slot_mut(&mut self, number: u32) -> Option<&mut Slot> {
+        self.slots.get_mut((number as usize).checked_sub(1)?)
+    }
+
+    /// The number that the next item takes.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.slots.len() as u32 + 1
+    }
+
+    /// What issue and pull request have in common, where `number` is one of them.
+    pub(crate) fn thread(&self, number: u32) -> Option<&Thread> {
+        self.slot(number)?.thread()
+    }
+
+    pub(crate) fn thread_mut(&mut self, number: u32) -> Option<&mut Thread> {
+        match self.slot_mut(number)? {
+            Slot::Issue(issue) => Some(&mut issue.thread),
+            Slot::PullRequest(pull) => Some(&mut pull.thread),
+            Slot::Discussion | Slot::Deleted { .. } | Slot::Transferred { .. } => None,
+        }
+    }
+
+    pub(crate) fn issue(&self, number: u32) -> Option<&Issue> {
+        match self.slot(number)? {
+            Slot::Issue(issue) => Some(issue),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn issue_mut(&mut self, number: u32) -> Option<&mut Issue> {
+        match self.slot_mut(number)? {
+            Slot::Issue(issue) => Some(issue),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn pull_request(&self, number: u32) -> Option<&PullRequest> {
+        match self.slot(number)? {
+            Slot::PullRequest(pull) => Some(pull),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn pull_request_mut(&mut self, number: u32) -> Option<&mut PullRequest> {
+        match self.slot_mut(number)? {
+            Slot::PullRequest(pull) => Some(pull),
+            _ => None,
+        }
+    }
+
+    /// To be called after each change of what the `repository` object shows.
+    pub(crate) fn changed(&mut self) {
+        self.rendered = OnceLock::new();
+    }
+}
+
+impl Slot {
+    pub(crate) fn thread(&self) -> Option<&Thread> {
+        match self {
+            Self::Issue(issue) => Some(&issue.thread),
+            Self::PullRequest(pull) => Some(&pull.thread),
+            Self::Discussion | Self::Deleted { .. } | Self::Transferred { .. } => None,
+        }
+    }
+}
