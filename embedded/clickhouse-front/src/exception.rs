@@ -52,12 +52,16 @@ impl Exception {
     /// A refusal of the front's own.
     pub(crate) fn refuse(refusal: Refusal, message: impl fmt::Display) -> Self {
         let (code, name) = refusal.code();
-        Self { text: format!("Code: {code}. DB::Exception: {message}. ({name})") }
+        Self {
+            text: format!("Code: {code}. DB::Exception: {message}. ({name})"),
+        }
     }
 
     /// The engine broke its own contract (no answer at all).
     pub(crate) fn engine(message: &str) -> Self {
-        Self { text: format!("Code: 1001. DB::Exception: {message}. (STD_EXCEPTION)") }
+        Self {
+            text: format!("Code: 1001. DB::Exception: {message}. (STD_EXCEPTION)"),
+        }
     }
 
     /// What the engine said, unchanged.
@@ -69,7 +73,11 @@ impl Exception {
     pub(crate) fn code(&self) -> u32 {
         self.text
             .split_once("Code: ")
-            .map(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or(""))
+            .map(|(_, rest)| {
+                rest.split(|c: char| !c.is_ascii_digit())
+                    .next()
+                    .unwrap_or("")
+            })
             .and_then(|digits| digits.parse().ok())
             .unwrap_or(1002)
     }
@@ -78,8 +86,8 @@ impl Exception {
     pub(crate) fn status(&self) -> StatusCode {
         match self.code() {
             192..=195 | 291 | 497 | 516 => StatusCode::FORBIDDEN,
-            6 | 26 | 27 | 33 | 34 | 36 | 38 | 41 | 42 | 43 | 53 | 62 | 69 | 72 | 117 | 130 | 131
-            | 349 | 373 | 440 | 456 | 457 | 467 | 469 => StatusCode::BAD_REQUEST,
+            6 | 26 | 27 | 33 | 34 | 36 | 38 | 41 | 42 | 43 | 53 | 62 | 69 | 72 | 117 | 130
+            | 131 | 349 | 373 | 440 | 456 | 457 | 467 | 469 => StatusCode::BAD_REQUEST,
             16 | 46 | 47 | 50 | 56 | 60 | 63 | 73 | 78 | 81 | 115 | 128 => StatusCode::NOT_FOUND,
             48 => StatusCode::NOT_IMPLEMENTED,
             159 => StatusCode::REQUEST_TIMEOUT,
@@ -108,7 +116,10 @@ mod tests {
         let error = Exception::from_engine("Code: 47. DB::Exception: Unknown x".into());
         assert_eq!(error.code(), 47);
         assert_eq!(error.status(), StatusCode::NOT_FOUND);
-        assert_eq!(Exception::from_engine("terminate called".into()).code(), 1002);
+        assert_eq!(
+            Exception::from_engine("terminate called".into()).code(),
+            1002
+        );
     }
 
     #[test]
@@ -119,6 +130,9 @@ mod tests {
             "Code: 62. DB::Exception: empty query. (SYNTAX_ERROR) (version 26.7.2.1)\n"
         );
         let engine = Exception::from_engine("Code: 1. DB::Exception: x (version 1.2)\n\n".into());
-        assert_eq!(engine.body("9"), "Code: 1. DB::Exception: x (version 1.2)\n");
+        assert_eq!(
+            engine.body("9"),
+            "Code: 1. DB::Exception: x (version 1.2)\n"
+        );
     }
 }

@@ -86,7 +86,11 @@ impl Reply {
             head: Some(head),
             body,
             framed: job.frame_answer,
-            native_revision: if format == "Native" { job.native_revision } else { 0 },
+            native_revision: if format == "Native" {
+                job.native_revision
+            } else {
+                0
+            },
             format,
             exception_tag: Alphanumeric.sample_string(&mut rand::rng(), 16),
         }
@@ -105,7 +109,11 @@ impl Reply {
     }
 
     fn send(&self, bytes: &[u8]) -> Client {
-        let bytes = if self.framed { framing::frame(bytes) } else { bytes.to_vec() };
+        let bytes = if self.framed {
+            framing::frame(bytes)
+        } else {
+            bytes.to_vec()
+        };
         match self.body.blocking_send(bytes.into()) {
             Ok(()) => Client::Listens,
             Err(_) => Client::Gone,
@@ -268,7 +276,10 @@ mod tests {
 
     #[test]
     fn quotes_cannot_be_left() {
-        assert_eq!(quoted("a'; DROP TABLE t --", '\''), r"'a\'; DROP TABLE t --'");
+        assert_eq!(
+            quoted("a'; DROP TABLE t --", '\''),
+            r"'a\'; DROP TABLE t --'"
+        );
         assert_eq!(quoted(r"a\", '`'), r"`a\\`");
     }
 }

@@ -146,8 +146,11 @@ impl Engine {
     /// Opens a connection, which is a session: its own settings and current database. The first
     /// one starts the engine on its data folder.
     pub(crate) fn connect(&'static self) -> Result<Connection, Exception> {
-        let mut arguments: Vec<*mut c_char> =
-            self.arguments.iter().map(|a| a.as_ptr().cast_mut()).collect();
+        let mut arguments: Vec<*mut c_char> = self
+            .arguments
+            .iter()
+            .map(|a| a.as_ptr().cast_mut())
+            .collect();
         let count = c_int::try_from(arguments.len()).unwrap_or(c_int::MAX);
         // SAFETY: `arguments` holds `count` zero-terminated strings that outlive the call, and
         // the engine copies them (it does not write to them: argv is parsed into a C++ vector).
@@ -157,7 +160,10 @@ impl Engine {
                 "the engine did not start; is its data folder in use or damaged?",
             ));
         }
-        Ok(Connection { engine: self, pointer })
+        Ok(Connection {
+            engine: self,
+            pointer,
+        })
     }
 
     /// Stops the engine: merges end, tables are closed. All connections must be gone. True when
@@ -229,7 +235,10 @@ impl Connection {
         parameters: &Parameters,
     ) -> Result<Answer, Exception> {
         let engine = self.engine;
-        Answer::check(engine, engine.call(engine.query, self.handle(), sql, format, parameters))
+        Answer::check(
+            engine,
+            engine.call(engine.query, self.handle(), sql, format, parameters),
+        )
     }
 
     /// Runs a query whose answer is fetched block by block.
@@ -241,7 +250,11 @@ impl Connection {
     ) -> Result<Rows<'_>, Exception> {
         let engine = self.engine;
         let begun = engine.call(engine.stream_query, self.handle(), sql, format, parameters);
-        Ok(Rows { connection: self, begun: Answer::check(engine, begun)?, ended: false })
+        Ok(Rows {
+            connection: self,
+            begun: Answer::check(engine, begun)?,
+            ended: false,
+        })
     }
 
     /// Begins an insert whose data, in `format`, is appended piece by piece. `sql` ends before
@@ -257,7 +270,11 @@ impl Connection {
         if pointer.is_null() {
             return Err(Exception::engine("the engine began no insert"));
         }
-        let mut insert = Insert { connection: self, pointer, ended: false };
+        let mut insert = Insert {
+            connection: self,
+            pointer,
+            ended: false,
+        };
         match insert.error() {
             Some(error) => {
                 insert.ended = true;
@@ -335,8 +352,7 @@ impl Rows<'_> {
     pub(crate) fn next(&mut self) -> Result<Option<Answer>, Exception> {
         let engine = self.connection.engine;
         // SAFETY: the connection is borrowed, hence open; `begun` is alive.
-        let block =
-            unsafe { (engine.stream_fetch)(self.connection.handle(), self.begun.pointer) };
+        let block = unsafe { (engine.stream_fetch)(self.connection.handle(), self.begun.pointer) };
         let block = Answer::check(engine, block).inspect_err(|_| self.ended = true)?;
         if block.data().is_empty() {
             self.ended = true;
@@ -380,7 +396,9 @@ impl Insert<'_> {
         if code == 0 {
             return Ok(());
         }
-        Err(self.error().unwrap_or_else(|| Exception::engine("the insert failed")))
+        Err(self
+            .error()
+            .unwrap_or_else(|| Exception::engine("the insert failed")))
     }
 
     /// Stores what was appended.
@@ -413,5 +431,9 @@ unsafe fn text(pointer: *const c_char) -> Option<String> {
         return None;
     }
     // SAFETY: not null, and the caller vouches for the rest.
-    Some(unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned())
+    Some(
+        unsafe { CStr::from_ptr(pointer) }
+            .to_string_lossy()
+            .into_owned(),
+    )
 }

@@ -18,7 +18,9 @@ const METHOD_NONE: u8 = 0x02;
 
 /// CityHash 1.0.2 with its halves in the order in which ClickHouse writes them.
 fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    cityhash_rs::cityhash_102_128(bytes).rotate_right(64).to_le_bytes()
+    cityhash_rs::cityhash_102_128(bytes)
+        .rotate_right(64)
+        .to_le_bytes()
 }
 
 /// Takes framed bytes in pieces of any size and gives back what they held. Keeps at most one
@@ -48,13 +50,20 @@ impl Unframer {
             return Ok(None);
         }
         let length = |from: usize| {
-            u32::from_le_bytes([frame[from], frame[from + 1], frame[from + 2], frame[from + 3]])
-                as usize
+            u32::from_le_bytes([
+                frame[from],
+                frame[from + 1],
+                frame[from + 2],
+                frame[from + 3],
+            ]) as usize
         };
         let (compressed, decompressed) = (length(17), length(21));
         if !(HEADER_BYTES..=FRAME_MAX_BYTES).contains(&compressed) || decompressed > FRAME_MAX_BYTES
         {
-            return Err(Exception::refuse(Refusal::CannotDecompress, "bad compressed block sizes"));
+            return Err(Exception::refuse(
+                Refusal::CannotDecompress,
+                "bad compressed block sizes",
+            ));
         }
         let frame_bytes = CHECKSUM_BYTES + compressed;
         let Some(checked) = frame.get(CHECKSUM_BYTES..frame_bytes) else {
@@ -88,7 +97,10 @@ impl Unframer {
         if self.pending.is_empty() {
             return Ok(());
         }
-        Err(Exception::refuse(Refusal::CannotDecompress, "truncated compressed stream"))
+        Err(Exception::refuse(
+            Refusal::CannotDecompress,
+            "truncated compressed stream",
+        ))
     }
 }
 
@@ -144,7 +156,12 @@ mod tests {
     fn a_stream_that_breaks_off_is_found() {
         let framed = frame(b"hello");
         let mut unframer = Unframer::default();
-        assert!(unframer.push(&framed[..framed.len() - 1]).expect("not wrong yet").is_empty());
+        assert!(
+            unframer
+                .push(&framed[..framed.len() - 1])
+                .expect("not wrong yet")
+                .is_empty()
+        );
         assert_eq!(unframer.finish().expect_err("truncated").code(), 271);
     }
 
@@ -152,6 +169,12 @@ mod tests {
     fn absurd_lengths_are_refused_before_memory_is_taken() {
         let mut framed = frame(b"hello");
         framed[21..25].copy_from_slice(&u32::MAX.to_le_bytes());
-        assert_eq!(Unframer::default().push(&framed).expect_err("absurd").code(), 271);
+        assert_eq!(
+            Unframer::default()
+                .push(&framed)
+                .expect_err("absurd")
+                .code(),
+            271
+        );
     }
 }

@@ -60,7 +60,10 @@ async fn answer(State(front): State<Arc<Front>>, request: HttpRequest<Body>) -> 
 enum Begun {
     /// A GET without a query: a sign of life.
     Greeting,
-    Job { job: Box<Job>, query_id: String },
+    Job {
+        job: Box<Job>,
+        query_id: String,
+    },
 }
 
 async fn begin(front: &Front, request: HttpRequest<Body>) -> Result<Begun, Exception> {
@@ -85,13 +88,20 @@ async fn begin(front: &Front, request: HttpRequest<Body>) -> Result<Begun, Excep
         ));
     }
     let job = job(asked, access, body).await?;
-    let query_id = Some(job.1).filter(|id| !id.is_empty()).unwrap_or_else(new_query_id);
-    Ok(Begun::Job { job: Box::new(job.0), query_id })
+    let query_id = Some(job.1)
+        .filter(|id| !id.is_empty())
+        .unwrap_or_else(new_query_id);
+    Ok(Begun::Job {
+        job: Box::new(job.0),
+        query_id,
+    })
 }
 
 fn form_boundary(headers: &HeaderMap) -> Result<Option<String>, Exception> {
-    let content_type =
-        headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let content_type = headers
+        .get("content-type")
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
     if !content_type.starts_with("multipart/form-data") {
         return Ok(None);
     }
@@ -140,10 +150,19 @@ async fn job(asked: Request, access: Access, body: Body) -> Result<(Job, String)
         ));
     }
     let data = match sql::classify(&sql) {
-        Statement::Insert { head_end, format, data_start } => {
+        Statement::Insert {
+            head_end,
+            format,
+            data_start,
+        } => {
             let first = sql.split_off(data_start);
             sql.truncate(head_end);
-            Some(InsertData { format, first, rest, framed: streamed && asked.framed_body })
+            Some(InsertData {
+                format,
+                first,
+                rest,
+                framed: streamed && asked.framed_body,
+            })
         }
         Statement::Select | Statement::Other => None,
     };
@@ -218,7 +237,10 @@ fn response(
     body: mpsc::Receiver<Bytes>,
     started: Instant,
 ) -> Response {
-    let status = head.error.as_ref().map_or(StatusCode::OK, Exception::status);
+    let status = head
+        .error
+        .as_ref()
+        .map_or(StatusCode::OK, Exception::status);
     let mut response = Response::builder()
         .status(status)
         .header("Content-Type", content_type(&head.format))
@@ -268,7 +290,9 @@ fn content_type(format: &str) -> &'static str {
 
 fn refusal(front: &Front, error: &Exception) -> Response {
     let mut response = with_status(error.status(), error.body(&front.version));
-    response.headers_mut().insert("X-ClickHouse-Exception-Code", error.code().into());
+    response
+        .headers_mut()
+        .insert("X-ClickHouse-Exception-Code", error.code().into());
     response
 }
 
@@ -281,5 +305,12 @@ fn with_status(status: StatusCode, text: String) -> Response {
 fn new_query_id() -> String {
     let number: u128 = rand::random();
     let hex = format!("{number:032x}");
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    format!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
 }

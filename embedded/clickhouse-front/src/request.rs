@@ -55,7 +55,11 @@ impl Request {
     /// Reads the headers.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
         let header = |name: &str| {
-            headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_string()
+            headers
+                .get(name)
+                .and_then(|v| v.to_str().ok())
+                .unwrap_or_default()
+                .to_string()
         };
         let (mut user, mut password) = (header("x-clickhouse-user"), header("x-clickhouse-key"));
         let basic = header("authorization")
@@ -99,8 +103,14 @@ impl Request {
                 ));
             }
             // Without meaning where there are no roles, quotas, sessions or buffers.
-            "default_format" | "role" | "quota_key" | "session_timeout" | "session_check"
-            | "buffer_size" | "stacktrace" | "close_session"
+            "default_format"
+            | "role"
+            | "quota_key"
+            | "session_timeout"
+            | "session_check"
+            | "buffer_size"
+            | "stacktrace"
+            | "close_session"
             | "http_write_exception_in_output_format" => {}
             _ => match name.strip_prefix("param_") {
                 Some(parameter) => self.parameters.push((parameter.into(), value)),
@@ -121,7 +131,11 @@ impl Request {
         reader: &Credentials,
     ) -> Result<Access, Exception> {
         let access = if writer.fit(&self.user, &self.password) {
-            if method == Method::POST { Access::Write } else { Access::Read }
+            if method == Method::POST {
+                Access::Write
+            } else {
+                Access::Read
+            }
         } else if reader.fit(&self.user, &self.password) {
             self.check_reader_settings()?;
             Access::Read
@@ -141,7 +155,9 @@ impl Request {
     fn check_reader_settings(&self) -> Result<(), Exception> {
         let may_change = |name: &str| {
             SETTINGS_OF_A_READER.contains(&name)
-                || SETTING_PREFIXES_OF_A_READER.iter().any(|p| name.starts_with(p))
+                || SETTING_PREFIXES_OF_A_READER
+                    .iter()
+                    .any(|p| name.starts_with(p))
         };
         match self.settings.iter().find(|(name, _)| !may_change(name)) {
             None => Ok(()),
@@ -158,13 +174,18 @@ mod tests {
     use super::*;
 
     fn credentials(user: &str) -> Credentials {
-        Credentials { user: user.into(), password: format!("{user}'s secret") }
+        Credentials {
+            user: user.into(),
+            password: format!("{user}'s secret"),
+        }
     }
 
     fn request(user: &str, password: &str) -> Request {
         let mut request = Request::from_headers(&HeaderMap::new());
         for (name, value) in [("user", user), ("password", password)] {
-            request.take(name.into(), value.into()).expect("a plain parameter");
+            request
+                .take(name.into(), value.into())
+                .expect("a plain parameter");
         }
         request
     }
@@ -186,8 +207,12 @@ mod tests {
 
     #[test]
     fn a_wrong_name_or_password_is_refused() {
-        for (user, password) in [("writer", ""), ("reader", "writer's secret"), ("", ""), ("x", "x")]
-        {
+        for (user, password) in [
+            ("writer", ""),
+            ("reader", "writer's secret"),
+            ("", ""),
+            ("x", "x"),
+        ] {
             assert_eq!(access(&request(user, password), Method::POST), Err(516));
         }
     }
@@ -195,11 +220,16 @@ mod tests {
     #[test]
     fn a_reader_changes_bounds_and_nothing_else() {
         let mut reader = request("reader", "reader's secret");
-        for name in ["max_execution_time", "output_format_json_quote_64bit_integers"] {
+        for name in [
+            "max_execution_time",
+            "output_format_json_quote_64bit_integers",
+        ] {
             reader.take(name.into(), "1".into()).expect("a setting");
         }
         assert_eq!(access(&reader, Method::POST), Ok(Access::Read));
-        reader.take("readonly".into(), "0".into()).expect("a setting");
+        reader
+            .take("readonly".into(), "0".into())
+            .expect("a setting");
         assert_eq!(access(&reader, Method::POST), Err(497));
     }
 
@@ -207,7 +237,13 @@ mod tests {
     fn basic_authorisation_is_read() {
         let mut headers = HeaderMap::new();
         let token = BASE64_STANDARD.encode("writer:writer's secret");
-        headers.insert("authorization", format!("Basic {token}").parse().expect("ascii"));
-        assert_eq!(access(&Request::from_headers(&headers), Method::POST), Ok(Access::Write));
+        headers.insert(
+            "authorization",
+            format!("Basic {token}").parse().expect("ascii"),
+        );
+        assert_eq!(
+            access(&Request::from_headers(&headers), Method::POST),
+            Ok(Access::Write)
+        );
     }
 }

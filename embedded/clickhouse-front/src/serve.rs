@@ -70,7 +70,10 @@ pub fn run_from_environment() -> Result<(), Error> {
 /// See [`Error`]; nothing is left running.
 pub fn run(options: Options) -> Result<(), Error> {
     if !options.listen.ip().is_loopback() {
-        return Err(Error::Options(format!("{} is not the loopback", options.listen)));
+        return Err(Error::Options(format!(
+            "{} is not the loopback",
+            options.listen
+        )));
     }
     let engine = load(&options)?;
     let started = |e: crate::exception::Exception| Error::DataDir {
@@ -108,8 +111,11 @@ fn load(options: &Options) -> Result<&'static Engine, Error> {
     let store = options.data_dir.join("store");
     std::fs::create_dir_all(&store).map_err(unusable)?;
     let configuration = options.data_dir.join("config.xml");
-    std::fs::write(&configuration, configuration_xml(&options.data_dir, options.memory_bytes))
-        .map_err(unusable)?;
+    std::fs::write(
+        &configuration,
+        configuration_xml(&options.data_dir, options.memory_bytes),
+    )
+    .map_err(unusable)?;
     let arguments = [
         format!("--config-file={}", configuration.display()),
         format!("--path={}", store.display()),
@@ -117,14 +123,20 @@ fn load(options: &Options) -> Result<&'static Engine, Error> {
         "--implicit_select=0".into(),
         "--allow_introspection_functions=0".into(),
     ];
-    let engine = Engine::load(&options.library, &arguments)
-        .map_err(|reason| Error::Library { library: options.library.clone(), reason })?;
+    let engine = Engine::load(&options.library, &arguments).map_err(|reason| Error::Library {
+        library: options.library.clone(),
+        reason,
+    })?;
     Ok(Box::leak(Box::new(engine)))
 }
 
 fn configuration_xml(data_dir: &Path, memory_bytes: u64) -> String {
     let escaped = |path: PathBuf| {
-        path.display().to_string().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+        path.display()
+            .to_string()
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
     };
     let backups = escaped(data_dir.join("backups"));
     let files = escaped(data_dir.join("user_files"));

@@ -33,7 +33,11 @@ pub(crate) enum Statement {
     Select,
     /// Takes its data from the request. The statement without its FORMAT clause ends at
     /// `head_end`; inline data starts at `data_start`.
-    Insert { head_end: usize, format: String, data_start: usize },
+    Insert {
+        head_end: usize,
+        format: String,
+        data_start: usize,
+    },
     /// Anything else: run as a whole.
     Other,
 }
@@ -70,7 +74,11 @@ fn lex(sql: &[u8], until: Until) -> Vec<Token> {
             }
             quote @ (b'\'' | b'"' | b'`') => {
                 at = quoted_end(sql, at, quote);
-                if quote == b'\'' { TokenKind::Text } else { TokenKind::QuotedName }
+                if quote == b'\'' {
+                    TokenKind::Text
+                } else {
+                    TokenKind::QuotedName
+                }
             }
             byte if is_word(byte) => {
                 while at < sql.len() && is_word(sql[at]) {
@@ -86,7 +94,12 @@ fn lex(sql: &[u8], until: Until) -> Vec<Token> {
                 TokenKind::Sign
             }
         };
-        let token = Token { start, end: at, depth, kind };
+        let token = Token {
+            start,
+            end: at,
+            depth,
+            kind,
+        };
         if matches!(sql[start], b'(' | b'[' | b'{') && kind == TokenKind::Sign {
             depth += 1;
         }
@@ -106,12 +119,17 @@ fn is_word(byte: u8) -> bool {
 }
 
 fn line_end(sql: &[u8], from: usize) -> usize {
-    sql[from..].iter().position(|b| *b == b'\n').map_or(sql.len(), |n| from + n)
+    sql[from..]
+        .iter()
+        .position(|b| *b == b'\n')
+        .map_or(sql.len(), |n| from + n)
 }
 
 fn comment_end(sql: &[u8], from: usize) -> usize {
     let body = &sql[from + 2..];
-    body.windows(2).position(|w| w == b"*/").map_or(sql.len(), |n| from + 2 + n + 2)
+    body.windows(2)
+        .position(|w| w == b"*/")
+        .map_or(sql.len(), |n| from + 2 + n + 2)
 }
 
 /// The end of what `quote` opened at `from`; a backslash or a doubled quote goes on.
@@ -158,7 +176,10 @@ pub(crate) fn classify(sql: &[u8]) -> Statement {
     let Some(first) = tokens.iter().find(|t| !t.is_sign(sql, b'(')) else {
         return Statement::Other;
     };
-    if ["select", "with", "from"].iter().any(|k| first.is_anywhere(sql, k)) {
+    if ["select", "with", "from"]
+        .iter()
+        .any(|k| first.is_anywhere(sql, k))
+    {
         return Statement::Select;
     }
     if !first.is(sql, "insert") {
@@ -171,7 +192,10 @@ pub(crate) fn classify(sql: &[u8]) -> Statement {
 fn insert(sql: &[u8], tokens: &[Token]) -> Option<Statement> {
     // The table's name is skipped, so that a table called `format` is no keyword.
     let mut at = 1;
-    while ["into", "table", "function"].iter().any(|k| tokens.get(at).is_some_and(|t| t.is(sql, k))) {
+    while ["into", "table", "function"]
+        .iter()
+        .any(|k| tokens.get(at).is_some_and(|t| t.is(sql, k)))
+    {
         at += 1;
     }
     at += 1;
@@ -179,7 +203,10 @@ fn insert(sql: &[u8], tokens: &[Token]) -> Option<Statement> {
         at += 2;
     }
     for (index, token) in tokens.iter().enumerate().skip(at) {
-        if ["select", "with", "infile", "watch"].iter().any(|k| token.is(sql, k)) {
+        if ["select", "with", "infile", "watch"]
+            .iter()
+            .any(|k| token.is(sql, k))
+        {
             return None;
         }
         if token.is(sql, "values") {
@@ -230,17 +257,48 @@ pub(crate) fn output_format(sql: &[u8]) -> Option<String> {
 /// Functions that read or write outside the database, or run programs. As functions of tables
 /// and of values alike; the `…Cluster` forms are caught by their stems.
 const OUTWARD_FUNCTIONS: [&str; 28] = [
-    "file", "url", "s3", "gcs", "oss", "cosn", "hdfs", "azureblobstorage", "remote",
-    "remotesecure", "cluster", "clusterallreplicas", "mysql", "postgresql", "mongodb", "redis",
-    "sqlite", "odbc", "jdbc", "executable", "deltalake", "iceberg", "hudi", "paimon", "ytsaurus",
-    "python", "arrowstream", "arrowflight",
+    "file",
+    "url",
+    "s3",
+    "gcs",
+    "oss",
+    "cosn",
+    "hdfs",
+    "azureblobstorage",
+    "remote",
+    "remotesecure",
+    "cluster",
+    "clusterallreplicas",
+    "mysql",
+    "postgresql",
+    "mongodb",
+    "redis",
+    "sqlite",
+    "odbc",
+    "jdbc",
+    "executable",
+    "deltalake",
+    "iceberg",
+    "hudi",
+    "paimon",
+    "ytsaurus",
+    "python",
+    "arrowstream",
+    "arrowflight",
 ];
 
 /// Where a statement reaches outside the database, if it does: its `INTO OUTFILE`, or, for one
 /// who may only read, any function that opens a file, an address or a program.
 pub(crate) fn reaches_out(sql: &[u8], may_only_read: bool) -> Option<String> {
     // An insert's inline data need not be SQL, but one who may only read inserts nothing.
-    let tokens = lex(sql, if may_only_read { Until::End } else { Until::Data });
+    let tokens = lex(
+        sql,
+        if may_only_read {
+            Until::End
+        } else {
+            Until::Data
+        },
+    );
     let outfile = tokens
         .windows(2)
         .any(|w| w[0].is_anywhere(sql, "into") && w[1].is_anywhere(sql, "outfile"));
@@ -261,7 +319,10 @@ fn is_outward(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     OUTWARD_FUNCTIONS.iter().any(|stem| {
         name.strip_prefix(stem).is_some_and(|rest| {
-            matches!(rest, "" | "cluster" | "s3" | "azure" | "hdfs" | "local" | "s3cluster")
+            matches!(
+                rest,
+                "" | "cluster" | "s3" | "azure" | "hdfs" | "local" | "s3cluster"
+            )
         })
     })
 }
@@ -272,9 +333,11 @@ mod tests {
 
     fn insert_parts(sql: &str) -> (&str, String, &str) {
         match classify(sql.as_bytes()) {
-            Statement::Insert { head_end, format, data_start } => {
-                (sql[..head_end].trim(), format, &sql[data_start..])
-            }
+            Statement::Insert {
+                head_end,
+                format,
+                data_start,
+            } => (sql[..head_end].trim(), format, &sql[data_start..]),
             other => panic!("{sql}: {other:?}"),
         }
     }
@@ -282,15 +345,30 @@ mod tests {
     #[test]
     fn an_insert_is_cut_before_its_format_and_its_data() {
         let cases = [
-            ("INSERT INTO t(`a`,`b`) FORMAT RowBinary", "INSERT INTO t(`a`,`b`)", "RowBinary", ""),
+            (
+                "INSERT INTO t(`a`,`b`) FORMAT RowBinary",
+                "INSERT INTO t(`a`,`b`)",
+                "RowBinary",
+                "",
+            ),
             (
                 "insert into `d`.`format` settings async_insert=0 format CSV\n1,'select'",
                 "insert into `d`.`format` settings async_insert=0",
                 "CSV",
                 "1,'select'",
             ),
-            ("/* x */ INSERT INTO t VALUES (1,'a')", "/* x */ INSERT INTO t", "Values", " (1,'a')"),
-            ("INSERT INTO format FORMAT TSV\r\n1", "INSERT INTO format", "TSV", "1"),
+            (
+                "/* x */ INSERT INTO t VALUES (1,'a')",
+                "/* x */ INSERT INTO t",
+                "Values",
+                " (1,'a')",
+            ),
+            (
+                "INSERT INTO format FORMAT TSV\r\n1",
+                "INSERT INTO format",
+                "TSV",
+                "1",
+            ),
         ];
         for (sql, head, format, data) in cases {
             assert_eq!(insert_parts(sql), (head, format.to_string(), data), "{sql}");
@@ -311,7 +389,11 @@ mod tests {
 
     #[test]
     fn a_query_is_known_behind_brackets_and_comments() {
-        for sql in ["(select 1) union all select 2", "-- c\nWITH 1 AS x SELECT x", "# c\nFROM t"] {
+        for sql in [
+            "(select 1) union all select 2",
+            "-- c\nWITH 1 AS x SELECT x",
+            "# c\nFROM t",
+        ] {
             assert_eq!(classify(sql.as_bytes()), Statement::Select, "{sql}");
         }
         assert_eq!(classify(b"CREATE TABLE t AS SELECT 1"), Statement::Other);

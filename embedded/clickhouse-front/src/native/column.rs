@@ -27,9 +27,10 @@ impl Column {
     /// structure (`AggregateFunction`, `JSON`, `Variant`, …) are refused with advice.
     pub(super) fn parse(type_name: &str) -> Result<Self, Exception> {
         let (name, arguments) = match type_name.find('(') {
-            Some(open) if type_name.ends_with(')') => {
-                (&type_name[..open], arguments(&type_name[open + 1..type_name.len() - 1]))
-            }
+            Some(open) if type_name.ends_with(')') => (
+                &type_name[..open],
+                arguments(&type_name[open + 1..type_name.len() - 1]),
+            ),
             _ => (type_name, Vec::new()),
         };
         let unknown = || {
@@ -69,9 +70,12 @@ impl Column {
                 let pair = vec![Self::parse(argument(0)?)?, Self::parse(argument(1)?)?];
                 Self::Array(Box::new(Self::Tuple(pair)))
             }
-            "Tuple" => {
-                Self::Tuple(arguments.iter().map(|a| element(a)).collect::<Result<_, _>>()?)
-            }
+            "Tuple" => Self::Tuple(
+                arguments
+                    .iter()
+                    .map(|a| element(a))
+                    .collect::<Result<_, _>>()?,
+            ),
             interval if interval.starts_with("Interval") => Self::Fixed(8),
             _ => return Err(unknown()),
         })
@@ -132,12 +136,21 @@ mod tests {
             ("DateTime64(3, 'UTC')", Column::Fixed(8)),
             ("Enum8('a,b)' = 1, 'c\\'' = 2)", Column::Fixed(1)),
             ("Decimal(18, 4)", Column::Fixed(8)),
-            ("LowCardinality(Nullable(String))", Column::LowCardinality(Box::new(Column::Nullable(text())))),
+            (
+                "LowCardinality(Nullable(String))",
+                Column::LowCardinality(Box::new(Column::Nullable(text()))),
+            ),
             ("SimpleAggregateFunction(sum, UInt64)", Column::Fixed(8)),
-            ("Tuple(`a b` String, c UInt8)", Column::Tuple(vec![Column::Text, Column::Fixed(1)])),
+            (
+                "Tuple(`a b` String, c UInt8)",
+                Column::Tuple(vec![Column::Text, Column::Fixed(1)]),
+            ),
             (
                 "Map(String, UInt8)",
-                Column::Array(Box::new(Column::Tuple(vec![Column::Text, Column::Fixed(1)]))),
+                Column::Array(Box::new(Column::Tuple(vec![
+                    Column::Text,
+                    Column::Fixed(1),
+                ]))),
             ),
         ];
         for (name, shape) in cases {

@@ -24,7 +24,10 @@ const HAS_ADDITIONAL_KEYS: u64 = 0x200;
 /// Columns whose type cannot be walked, and blocks that end too early.
 pub(crate) fn upgrade(blocks: &[u8], revision: u64) -> Result<Vec<u8>, Exception> {
     let mut upgraded = Vec::with_capacity(blocks.len() + 64);
-    let mut walk = Walk { bytes: blocks, at: 0 };
+    let mut walk = Walk {
+        bytes: blocks,
+        at: 0,
+    };
     while walk.at < blocks.len() {
         upgraded.extend(BLOCK_INFO);
         let start = walk.at;
@@ -55,7 +58,10 @@ pub(crate) fn upgrade(blocks: &[u8], revision: u64) -> Result<Vec<u8>, Exception
 /// # Errors
 /// When the bytes end within the header.
 pub(crate) fn names_and_types_bytes(block: &[u8]) -> Result<usize, Exception> {
-    let mut walk = Walk { bytes: block, at: 0 };
+    let mut walk = Walk {
+        bytes: block,
+        at: 0,
+    };
     let columns = walk.varint()?;
     for _ in 0..columns.saturating_mul(2) {
         let length = walk.varint()?;
@@ -72,7 +78,11 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn skip(&mut self, count: usize) -> Result<(), Exception> {
-        match self.at.checked_add(count).filter(|end| *end <= self.bytes.len()) {
+        match self
+            .at
+            .checked_add(count)
+            .filter(|end| *end <= self.bytes.len())
+        {
             Some(end) => {
                 self.at = end;
                 Ok(())
@@ -208,7 +218,10 @@ mod tests {
 
     #[test]
     fn the_header_of_names_and_types_is_measured() {
-        assert_eq!(names_and_types_bytes(b"\x01\x01a\x06Stringrest").expect("whole"), 10);
+        assert_eq!(
+            names_and_types_bytes(b"\x01\x01a\x06Stringrest").expect("whole"),
+            10
+        );
         assert!(names_and_types_bytes(b"\x02\x01a\x06String").is_err());
     }
 }

@@ -1,0 +1,90 @@
+//! The database's users, made once for a data folder.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use gapless_clickhouse_front::Credentials;
+use rand::RngCore;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+const FILE: &str = "clickhouse-users.json";
+const PASSWORD_BYTES: usize = 24;
+
+/// Who may write, and who may only read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Users {
+    pub(crate) writer: Credentials,
+    pub(crate) reader: Credentials,
+}
+
+/// The users of this data folder; made on first use, readable by their owner only.
+///
+/// # Errors
+/// The file cannot be read or written, or holds something else.
+pub(crate) fn load_or_make(data_dir: &Path) -> Result<Users, Error> {
+    let path = data_dir.join(FILE);
+    match fs::read(&path) {
+        Ok(json) => serde_json::from_slice(&json).map_err(|e| Error::FixPath {
+            path,
+            reason: format!("it holds no users: {e}"),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let users = Users {
+                writer: made("gapless"),
+                reader: made("reader"),
+            };
+            write(&path, &users).map_err(|e| Error::io(&path, &e))?;
+            Ok(users)
+        }
+        Err(error) => Err(Error::io(&path, &error)),
+    }
+}
+
+fn made(user: &str) -> Credentials {
+    let mut password = [0; PASSWORD_BYTES];
+    rand::rng().fill_bytes(&mut password);
+    Credentials {
+        user: user.into(),
+        password: hex::encode(password),
+    }
+}
+
+/// Whole or not at all: a crash leaves no half-written file.
+fn write(path: &Path, users: &Users) -> std::io::Result<()> {
+    let unfinished = path.with_extension("unfinished");
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&unfinished)?;
+    file.write_all(&serde_json::to_vec_pretty(users)?)?;
+    file.sync_all()?;
+    fs::rename(unfinished, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn users_are_made_once_and_kept_from_others() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let users = load_or_make(folder.path()).expect("made");
+        assert_ne!(users.writer.password, users.reader.password);
+        let again = load_or_make(folder.path()).expect("read");
+        assert_eq!(again.writer, users.writer);
+        let mode = fs::metadata(folder.path().join(FILE))
+            .expect("there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(!format!("{users:?}").contains(&users.writer.password));
+    }
+}

@@ -1,0 +1,73 @@
+//! Finds the Java that runs Kafka.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::error::Error;
+
+/// What to do when there is none.
+pub(crate) const ADVICE: &str = "install a JDK 17 or later (for example `apt install openjdk-17-jdk-headless`), or configure \
+     an external Kafka";
+/// Kafka 4 runs on this version and later ones.
+const VERSION_MIN: u32 = 17;
+
+/// The Java program: `$JAVA_HOME/bin/java`, else the one on the path.
+///
+/// # Errors
+/// There is none, or it is too old.
+pub(crate) fn find() -> Result<PathBuf, Error> {
+    let missing = || Error::Install {
+        program: "java",
+        advice: ADVICE,
+    };
+    let program = std::env::var_os("JAVA_HOME")
+        .filter(|home| !home.is_empty())
+        .map_or_else(
+            || PathBuf::from("java"),
+            |home| PathBuf::from(home).join("bin/java"),
+        );
+    let output = Command::new(&program)
+        .arg("-version")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|_| missing())?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    match major_version(&text) {
+        // An unknown wording is no reason to refuse.
+        None if output.status.success() => Ok(program),
+        Some(version) if version >= VERSION_MIN => Ok(program),
+        _ => Err(Error::Install {
+            program: "a Java of version 17 or later",
+            advice: ADVICE,
+        }),
+    }
+}
+
+/// The major version in `openjdk version "17.0.15" 2025-04-15`; old ones say `"1.8.0_292"`.
+fn major_version(text: &str) -> Option<u32> {
+    let version = text.split('"').nth(1)?;
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit());
+    match numbers.next()?.parse().ok()? {
+        1 => numbers.next()?.parse().ok(),
+        major => Some(major),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_major_version_is_read_in_old_and_new_wording() {
+        let cases = [
+            ("openjdk version \"17.0.15\" 2025-04-15", Some(17)),
+            ("java version \"1.8.0_292\"", Some(8)),
+            ("openjdk version \"25\"", Some(25)),
+            ("openjdk version \"24-ea\"", Some(24)),
+            ("something else", None),
+        ];
+        for (text, version) in cases {
+            assert_eq!(major_version(text), version, "{text}");
+        }
+    }
+}

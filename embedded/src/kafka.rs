@@ -1,0 +1,236 @@
+//! One KRaft node of Apache Kafka, broker and controller in one, on the loopback.
+//!
+//! What was acknowledged survives the death of the process (it is in the page cache); surviving
+//! a power cut is up to the topics (`flush.ms`). A storage that was formatted only in part, for
+//! the process died, is formatted anew: it cannot hold anything yet.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use rand::RngCore;
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+
+use crate::error::Error;
+use crate::java;
+use crate::part::{Part, PartCommand};
+use crate::process::{Probe, Spec};
+
+/// The part's name in messages and of its log file.
+pub(crate) const NAME: &str = "kafka";
+/// Grows to this on demand; 300 MB resident are usual.
+const HEAP_MAX: &str = "-Xmx512m";
+/// GitHub's largest delivery is 25 MB; envelope and batch need a little more.
+const RECORD_MAX_BYTES: u32 = 32 << 20;
+const READY_WITHIN: Duration = Duration::from_secs(90);
+const STOP_WITHIN: Duration = Duration::from_secs(20);
+const METADATA_WITHIN: Duration = Duration::from_secs(2);
+
+/// Where a node lives.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    /// The folder with Kafka's jars.
+    pub(crate) jars: PathBuf,
+    /// The node's own folder.
+    pub(crate) dir: PathBuf,
+    /// Takes what Kafka prints.
+    pub(crate) log_path: PathBuf,
+    pub(crate) port: u16,
+    pub(crate) controller_port: u16,
+}
+
+impl Node {
+    /// Writes the configuration, formats the storage if need be, and says how to run the node.
+    /// Blocks for a second or two.
+    ///
+    /// # Errors
+    /// No Java, an unusable folder, or a storage that cannot be formatted.
+    pub(crate) fn prepare(&self, part_command: PartCommand) -> Result<Spec, Error> {
+        let java = java::find()?;
+        fs::create_dir_all(&self.dir).map_err(|e| Error::io(&self.dir, &e))?;
+        for (name, text) in [
+            ("server.properties", self.properties()),
+            ("log4j2.properties", LOG4J2.to_string()),
+        ] {
+            let path = self.dir.join(name);
+            fs::write(&path, text).map_err(|e| Error::io(&path, &e))?;
+        }
+        self.format(&java)?;
+        let mut arguments = vec![
+            "-Xms64m".to_string(),
+            HEAP_MAX.into(),
+            "-XX:+UseSerialGC".into(),
+            // A broker out of memory limps; one that ends is started again.
+            "-XX:+ExitOnOutOfMemoryError".into(),
+        ];
+        arguments.extend(self.class_path());
+        arguments.extend(["kafka.Kafka".to_string(), self.properties_path()]);
+        Ok(Spec {
+            name: NAME,
+            command: Box::new(move || {
+                let (program, arguments) = (java.clone(), arguments.clone());
+                part_command.command(Part::Program { program, arguments })
+            }),
+            log_path: self.log_path.clone(),
+            probe: self.probe(),
+            ready_within: READY_WITHIN,
+            stop_within: STOP_WITHIN,
+        })
+    }
+
+    fn properties_path(&self) -> String {
+        self.dir.join("server.properties").display().to_string()
+    }
+
+    fn storage(&self) -> PathBuf {
+        self.dir.join("log")
+    }
+
+    fn class_path(&self) -> [String; 3] {
+        [
+            format!(
+                "-Dlog4j2.configurationFile={}",
+                self.dir.join("log4j2.properties").display()
+            ),
+            "-cp".into(),
+            format!("{}/*", self.jars.display()),
+        ]
+    }
+
+    fn properties(&self) -> String {
+        let Self {
+            port,
+            controller_port,
+            ..
+        } = self;
+        let storage = escaped(&self.storage());
+        format!(
+            "process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={storage}
+
+# One node: no replicas, and few partitions for Kafka's own topics.
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+
+# After a kill, the controller waits this long before it believes that the old process is gone.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+
+# GitHub's deliveries have up to 25 MB.
+message.max.bytes={RECORD_MAX_BYTES}
+replica.fetch.max.bytes={RECORD_MAX_BYTES}
+
+# A laptop's size.
+log.segment.bytes=134217728
+log.cleaner.dedupe.buffer.size=33554432
+num.network.threads=2
+num.io.threads=4
+"
+        )
+    }
+
+    /// Formats the storage, once.
+    fn format(&self, java: &Path) -> Result<(), Error> {
+        let (storage, formatted) = (self.storage(), self.dir.join("formatted"));
+        if formatted.exists() {
+            return Ok(());
+        }
+        if storage.exists() {
+            fs::remove_dir_all(&storage).map_err(|e| Error::io(&storage, &e))?;
+        }
+        fs::create_dir_all(&storage).map_err(|e| Error::io(&storage, &e))?;
+        let output = Command::new(java)
+            .args(["-Xmx128m", "-XX:TieredStopAtLevel=1"])
+            .args(self.class_path())
+            .args(["kafka.tools.StorageTool", "format", "--standalone"])
+            .args([
+                "--cluster-id",
+                &new_cluster_id(),
+                "--config",
+                &self.properties_path(),
+            ])
+            .output()
+            .map_err(|e| Error::io(java, &e))?;
+        if !output.status.success() {
+            // Nothing else has written there yet.
+            let text = [output.stdout, output.stderr].concat();
+            fs::write(&self.log_path, text).map_err(|e| Error::io(&self.log_path, &e))?;
+            return Err(Error::ReadLog {
+                part: NAME,
+                reason: "its storage could not be formatted".into(),
+                log: self.log_path.clone(),
+            });
+        }
+        fs::write(&formatted, "").map_err(|e| Error::io(&formatted, &e))
+    }
+
+    /// Ready is: a metadata request names a broker, which is so once it takes requests.
+    fn probe(&self) -> Probe {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        Box::new(move || {
+            Box::pin(async move {
+                // First a bare connection: librdkafka would log each refused one.
+                if tokio::net::TcpStream::connect(address).await.is_err() {
+                    return false;
+                }
+                tokio::task::spawn_blocking(move || names_a_broker(address))
+                    .await
+                    .unwrap_or(false)
+            })
+        })
+    }
+}
+
+fn names_a_broker(address: SocketAddr) -> bool {
+    let consumer: Result<BaseConsumer, _> = ClientConfig::new()
+        .set("bootstrap.servers", address.to_string())
+        .set_log_level(RDKafkaLogLevel::Emerg)
+        .create();
+    consumer
+        .and_then(|consumer| consumer.fetch_metadata(None, METADATA_WITHIN))
+        .is_ok_and(|metadata| !metadata.brokers().is_empty())
+}
+
+/// Kafka's form of a UUID: 16 bytes in URL-safe base64.
+fn new_cluster_id() -> String {
+    let mut id = [0; 16];
+    rand::rng().fill_bytes(&mut id);
+    // One that begins with a dash would be taken for an option.
+    id[0] &= 0x7f;
+    BASE64_URL_SAFE_NO_PAD.encode(id)
+}
+
+/// A path as the value of a Java property.
+fn escaped(path: &Path) -> String {
+    path.display().to_string().replace('\\', "\\\\")
+}
+
+const LOG4J2: &str = "status=warn
+appender.out.type=Console
+appender.out.name=out
+appender.out.layout.type=PatternLayout
+appender.out.layout.pattern=%d %p %c - %m%n
+rootLogger.level=warn
+rootLogger.appenderRef.out.ref=out
+";

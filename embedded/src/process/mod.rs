@@ -1,0 +1,318 @@
+//! A child process that is watched: started, probed until it is ready, started again when it
+//! dies alone, stopped in order.
+//!
+//! ```text
+//! Starting ──probe answers──▶ Ready ──dies──▶ Restarting ──probe answers──▶ Ready
+//!    │ dies too often                │ stop       │ dies too often
+//!    ▼                               ▼            ▼
+//!  Failed                         Stopped       Failed
+//! ```
+//!
+//! Each child has a thread of its own, with a runtime of its own, that starts it and waits for
+//! it. The thread is not for speed: the kernel kills a child "when its parent dies" in fact when
+//! the *thread* dies that started it, and the worker threads of a shared runtime may come and
+//! go. This one lives until its child has ended.
+
+mod log;
+mod restart;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::sync::{oneshot, watch};
+
+use crate::error::Error;
+use log::LogFile;
+use restart::{Deaths, Decision};
+
+/// Between two probes of a child that is not ready yet.
+const PROBE_EVERY: Duration = Duration::from_millis(50);
+const LOG_READ_BYTES: usize = 16 << 10;
+
+/// Where a part is in its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartState {
+    /// Started for the first time, not ready yet.
+    Starting,
+    /// Answers.
+    Ready {
+        /// Its process id.
+        process_id: u32,
+    },
+    /// Died alone and comes back.
+    Restarting {
+        /// How often it was started again so far.
+        restarts: u32,
+    },
+    /// Died too often, or cannot be started; it stays down.
+    Failed {
+        /// What was seen.
+        reason: String,
+    },
+    /// Was told to stop, and has.
+    Stopped,
+}
+
+/// Answers whether the child is ready.
+pub(crate) type Probe = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+
+/// What is run, and how it is known to be ready.
+pub(crate) struct Spec {
+    /// The part's name, for messages and threads.
+    pub(crate) name: &'static str,
+    /// Makes the command, anew for each start.
+    pub(crate) command: Box<dyn Fn() -> Command + Send>,
+    /// Takes what the child prints; one generation before is kept beside it.
+    pub(crate) log_path: PathBuf,
+    pub(crate) probe: Probe,
+    /// Not ready within this time, it is killed, which counts as a death.
+    pub(crate) ready_within: Duration,
+    /// After SIGTERM it has this long before SIGKILL.
+    pub(crate) stop_within: Duration,
+}
+
+/// A watched child. Dropped, it is stopped too, but not waited for.
+#[derive(Debug)]
+pub(crate) struct Supervised {
+    name: &'static str,
+    log_path: PathBuf,
+    state: watch::Receiver<PartState>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Supervised {
+    /// Starts the child; returns at once.
+    pub(crate) fn start(spec: Spec) -> Result<Self, Error> {
+        let (state_sender, state) = watch::channel(PartState::Starting);
+        let (stop, stop_asked) = oneshot::channel();
+        let (name, log_path) = (spec.name, spec.log_path.clone());
+        let log = LogFile::open(&log_path).map_err(|e| Error::io(&log_path, &e))?;
+        let failed = |reason: std::io::Error| Error::ReadLog {
+            part: name,
+            reason: reason.to_string(),
+            log: spec.log_path.clone(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let log = Arc::new(Mutex::new(log));
+        let supervisor = Supervisor {
+            spec,
+            log,
+            state: state_sender,
+        };
+        std::thread::Builder::new()
+            .name(format!("watch-{name}"))
+            .spawn(move || {
+                runtime.block_on(supervisor.run(stop_asked));
+                // A probe may still block a thread of this runtime: it is not waited for.
+                runtime.shutdown_background();
+            })
+            .map_err(|e| Error::ReadLog {
+                part: name,
+                reason: e.to_string(),
+                log: log_path.clone(),
+            })?;
+        Ok(Self {
+            name,
+            log_path,
+            state,
+            stop: Some(stop),
+        })
+    }
+
+    /// Waits until the child is ready.
+    ///
+    /// # Errors
+    /// It failed for good.
+    pub(crate) async fn ready(&self) -> Result<(), Error> {
+        let mut state = self.state.clone();
+        let reached = state
+            .wait_for(|s| !matches!(s, PartState::Starting | PartState::Restarting { .. }))
+            .await;
+        let reason = match reached.as_deref() {
+            Ok(PartState::Ready { .. }) => return Ok(()),
+            Ok(PartState::Failed { reason }) => reason.clone(),
+            Ok(_) => "it was stopped".into(),
+            Err(_) => "its watcher died".into(),
+        };
+        Err(Error::ReadLog {
+            part: self.name,
+            reason,
+            log: self.log_path.clone(),
+        })
+    }
+
+    /// Where the child is in its life, now and from now on.
+    pub(crate) fn state(&self) -> watch::Receiver<PartState> {
+        self.state.clone()
+    }
+
+    /// Stops the child and waits until it has ended.
+    pub(crate) async fn stop(mut self) {
+        if let Some(stop) = self.stop.take() {
+            // A supervisor that ended before needs no order.
+            let _ = stop.send(());
+        }
+        let mut state = self.state.clone();
+        // An error means that the supervisor is gone, and its child with it.
+        let _ = state
+            .wait_for(|s| matches!(s, PartState::Stopped | PartState::Failed { .. }))
+            .await;
+    }
+}
+
+struct Supervisor {
+    spec: Spec,
+    log: Arc<Mutex<LogFile>>,
+    state: watch::Sender<PartState>,
+}
+
+/// How a child's run ended.
+enum Run {
+    Died { how: String },
+    Stopped,
+}
+
+impl Supervisor {
+    async fn run(self, mut stop: oneshot::Receiver<()>) {
+        let began = Instant::now();
+        let mut deaths = Deaths::default();
+        let mut restarts = 0;
+        let mut was_ever_ready = false;
+        loop {
+            let how = match self.run_once(&mut stop, &mut was_ever_ready).await {
+                Run::Died { how } => how,
+                Run::Stopped => break self.set(PartState::Stopped),
+            };
+            let Decision::RestartAfter(wait) = deaths.after_death(began.elapsed(), was_ever_ready)
+            else {
+                tracing::error!("{} is given up: {how}", self.spec.name);
+                break self.set(PartState::Failed { reason: how });
+            };
+            restarts += 1;
+            tracing::warn!(
+                ?wait,
+                "{} died ({how}) and is started again",
+                self.spec.name
+            );
+            self.set(PartState::Restarting { restarts });
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = &mut stop => break self.set(PartState::Stopped),
+            }
+        }
+    }
+
+    fn set(&self, state: PartState) {
+        self.state.send_replace(state);
+    }
+
+    /// Starts the child and stays with it until it ended.
+    async fn run_once(&self, stop: &mut oneshot::Receiver<()>, was_ever_ready: &mut bool) -> Run {
+        let mut command = (self.spec.command)();
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = match command.kill_on_drop(true).spawn() {
+            Ok(child) => child,
+            Err(error) => {
+                return Run::Died {
+                    how: format!("it cannot be started: {error}"),
+                };
+            }
+        };
+        let process_id = child.id().unwrap_or_default();
+        if let Some(stdout) = child.stdout.take() {
+            tokio::spawn(keep(stdout, self.log.clone()));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(keep(stderr, self.log.clone()));
+        }
+        tokio::select! {
+            ended = child.wait() => return died(ended),
+            _ = &mut *stop => return self.stop(child).await,
+            ready = self.probe() => if !ready {
+                // Killed below by the drop of `child`.
+                let how = format!("it was not ready within {:?}", self.spec.ready_within);
+                return Run::Died { how };
+            },
+        }
+        *was_ever_ready = true;
+        self.set(PartState::Ready { process_id });
+        tracing::info!(process_id, "{} is ready", self.spec.name);
+        tokio::select! {
+            ended = child.wait() => died(ended),
+            _ = stop => self.stop(child).await,
+        }
+    }
+
+    /// True once the probe answers; false when the time is over.
+    async fn probe(&self) -> bool {
+        let probing = async {
+            while !(self.spec.probe)().await {
+                tokio::time::sleep(PROBE_EVERY).await;
+            }
+        };
+        tokio::time::timeout(self.spec.ready_within, probing)
+            .await
+            .is_ok()
+    }
+
+    /// Asks the child to end; ends it when it does not.
+    async fn stop(&self, mut child: Child) -> Run {
+        let pid = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            // Not waited for yet, so the id is still its own; gone already is as good.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        if tokio::time::timeout(self.spec.stop_within, child.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "{} did not stop within {:?}",
+                self.spec.name,
+                self.spec.stop_within
+            );
+            // An error means that it ended meanwhile.
+            let _ = child.kill().await;
+        }
+        Run::Stopped
+    }
+}
+
+fn died(ended: std::io::Result<ExitStatus>) -> Run {
+    let how = match ended {
+        Ok(status) => format!("it ended with {status}"),
+        Err(error) => format!("it cannot be waited for: {error}"),
+    };
+    Run::Died { how }
+}
+
+/// Copies what a child prints into its log until it closes the pipe.
+async fn keep(mut printed: impl AsyncRead + Unpin, log: Arc<Mutex<LogFile>>) {
+    let mut buffer = vec![0; LOG_READ_BYTES];
+    loop {
+        match printed.read(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(count) => {
+                let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+                // A log that cannot be written (full disk) must not stop the child.
+                let _ = log.write(&buffer[..count]);
+            }
+        }
+    }
+}
