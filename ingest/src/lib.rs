@@ -1,1 +1,16 @@
 //! Webhook server and GitHub client: everything that appends events to the log.
+//!
+//! Decisions are pure (what a request is answered, what a payload says, when to ask GitHub what);
+//! the shells around them are thin. They reach the log, the clock and GitHub through the traits
+//! [`EventLog`], [`Clock`] and `GitHub`, so that a simulation can stand in for each.
+
+mod clock;
+mod kafka_log;
+mod log;
+mod source;
+pub mod webhook;
+
+pub use clock::{Clock, SystemClock};
+pub use kafka_log::{KafkaConfig, KafkaLog, TopicError, ensure_topics};
+pub use log::{AppendError, Appended, EventLog};
+pub use source::{PUBLIC_HOST, Secret, SourceConfig};
