@@ -1,0 +1,67 @@
+//! All tables, rollups and views. Adding a view is one folder and one line here.
+
+use crate::completeness::{self, numbers};
+use crate::rollup::Rollup;
+use crate::table::Table;
+use crate::view::View;
+use crate::{events, gaps, issues, issues_daily, pull_requests, pull_requests_daily, repositories};
+
+/// Tables that records are written to.
+pub static TABLES: [&Table; 6] = [
+    &events::TABLE,
+    &pull_requests::TABLE,
+    &issues::TABLE,
+    &repositories::TABLE,
+    &numbers::TABLE,
+    &gaps::TABLE,
+];
+
+/// Rollups of these.
+pub static ROLLUPS: [&Rollup; 5] = [
+    &pull_requests_daily::ROLLUP,
+    &issues_daily::ROLLUP,
+    &numbers::ROLLUP,
+    &gaps::ROLLUP,
+    &events::ROLLUP,
+];
+
+/// What readers see.
+pub static VIEWS: [&View; 8] = [
+    &View::Of {
+        table: &events::TABLE,
+        named: false,
+    },
+    &View::Of {
+        table: &pull_requests::TABLE,
+        named: true,
+    },
+    &View::Of {
+        table: &issues::TABLE,
+        named: true,
+    },
+    &View::Of {
+        table: &repositories::TABLE,
+        named: false,
+    },
+    &View::Of {
+        table: &gaps::TABLE,
+        named: true,
+    },
+    &completeness::VIEW,
+    &View::Of {
+        table: &pull_requests_daily::ROLLUP.table,
+        named: true,
+    },
+    &View::Of {
+        table: &issues_daily::ROLLUP.table,
+        named: true,
+    },
+];
+
+/// Every table of a generation: of records, of figures, of indexes.
+pub fn tables() -> Vec<&'static Table> {
+    let rollups = ROLLUPS
+        .iter()
+        .flat_map(|rollup| std::iter::once(&rollup.table).chain(&rollup.index));
+    TABLES.into_iter().chain(rollups).collect()
+}

@@ -1,0 +1,45 @@
+//! The statements that make the tables.
+
+use crate::table::{Column, Filled, Table};
+use std::fmt::Write as _;
+
+/// `text` as a string literal.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+/// The statement that makes `table` in the database `{database}`, a place to be filled in.
+pub(crate) fn create_table(table: &Table) -> String {
+    let mut sql = format!(
+        "CREATE TABLE IF NOT EXISTS `{{database}}`.`{}` (\n",
+        table.name
+    );
+    let columns: Vec<Column> = table.stored().collect();
+    for (place, column) in columns.iter().enumerate() {
+        let _ = write!(sql, "    `{}` {}", column.name, column.ty);
+        if let Filled::ByDefault(expression) = column.filled {
+            let _ = write!(sql, " DEFAULT {expression}");
+        }
+        let _ = write!(sql, " COMMENT {}", quoted(&column.comment()));
+        if column.large {
+            sql.push_str(" CODEC(ZSTD(1))");
+        }
+        sql.push_str(if place + 1 == columns.len() {
+            "\n"
+        } else {
+            ",\n"
+        });
+    }
+    let engine = if table.versioned {
+        "ReplacingMergeTree(version, is_deleted)"
+    } else {
+        "ReplacingMergeTree"
+    };
+    let key = table.key.join(", ");
+    let _ = write!(
+        sql,
+        ") ENGINE = {engine} ORDER BY ({key})\nCOMMENT {}",
+        quoted(table.meaning)
+    );
+    sql
+}

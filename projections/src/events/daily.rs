@@ -1,0 +1,36 @@
+//! The rollup `events_daily`: events by the day on which they occurred.
+
+use crate::origin::{HOST, REPOSITORY_ID};
+use crate::rollup::{Figure, Rollup};
+use crate::table::{Column, Table, Type};
+
+/// Events by host, repository and day.
+pub static ROLLUP: Rollup = Rollup {
+    table: Table {
+        name: "events_daily",
+        meaning: "One row a repository and day (UTC): events by the day on which they occurred (1970-01-01: they tell none).",
+        columns: || ROLLUP.columns(),
+        key: &["host", "repository_id", "day"],
+        versioned: true,
+    },
+    rows: &super::TABLE,
+    index: None,
+    key: &[
+        (HOST, "host"),
+        (REPOSITORY_ID, "repository_id"),
+        (
+            Column::stored("day", Type::Day, "UTC day", "The day."),
+            "occurred_on",
+        ),
+    ],
+    figures: &[
+        Figure::contributions("events", "events", "Events that occurred that day."),
+        Figure::sum(
+            "webhooks",
+            "events",
+            "Of these, webhook deliveries.",
+            "is_webhook",
+        ),
+    ],
+    computed: &[],
+};

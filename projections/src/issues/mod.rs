@@ -1,0 +1,9 @@
+//! The view `issues`: one row an issue, with what follows from its state.
+
+mod daily;
+mod row;
+mod table;
+
+pub(crate) use row::IssueRow;
+pub(crate) use table::MAPPING;
+pub use table::TABLE;

@@ -1,0 +1,90 @@
+//! What follows from an issue's state: pure.
+
+use super::daily::{self, Day};
+use crate::life::{Life, Turn};
+use crate::origin::{OfRepository, Origin, Traced, is_there};
+use gapless_schemas::Issue;
+
+/// An issue's state, what follows from it, and its record.
+pub(crate) struct IssueRow {
+    pub(crate) state: Issue,
+    pub(crate) figures: Figures,
+    pub(crate) daily: Vec<Day>,
+    pub(crate) origin: Origin,
+}
+
+/// The derived columns of `issues`; their meanings stand there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Figures {
+    pub(crate) close_seconds: Option<i64>,
+    pub(crate) closed_count: i64,
+    pub(crate) reopened_count: i64,
+    pub(crate) life: Option<Life>,
+}
+
+impl Figures {
+    pub(crate) fn of(state: &Issue) -> Self {
+        let life = state
+            .created_at
+            .map(|created_at| Life::walk(created_at, &state.transitions, None, false));
+        let count = |turn| life.as_ref().map_or(0, |life| life.count(turn));
+        let close_seconds = state
+            .created_at
+            .zip(life.as_ref().and_then(Life::closed_at))
+            .map(|(created_at, closed_at)| closed_at.as_seconds() - created_at.as_seconds());
+        Self {
+            close_seconds,
+            closed_count: count(Turn::Closed),
+            reopened_count: count(Turn::Reopened),
+            life,
+        }
+    }
+}
+
+impl IssueRow {
+    pub(crate) fn new(state: Issue, origin: Origin) -> Self {
+        let figures = Figures::of(&state);
+        let daily = daily::contributions(&state, &figures);
+        Self {
+            state,
+            figures,
+            daily,
+            origin,
+        }
+    }
+
+    pub(crate) fn author(&self) -> &str {
+        self.state
+            .author
+            .as_ref()
+            .map_or("", |author| &author.login)
+    }
+
+    pub(crate) fn author_is_bot(&self) -> bool {
+        self.state.author.as_ref().is_some_and(|author| author.bot)
+    }
+}
+
+impl Traced for IssueRow {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+    fn version(&self) -> i64 {
+        self.state.version
+    }
+    fn is_deleted(&self) -> bool {
+        !is_there(self.state.presence)
+    }
+}
+
+impl OfRepository for IssueRow {
+    fn host(&self) -> &str {
+        &self.state.host
+    }
+    fn repository_id(&self) -> i64 {
+        self.state.repository_id
+    }
+    fn repository(&self) -> Option<&str> {
+        self.state.repository.as_deref()
+    }
+}

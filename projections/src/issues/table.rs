@@ -1,0 +1,67 @@
+//! The table `issues`: each column, and where its value comes from.
+
+use super::row::IssueRow;
+use crate::origin::{origin_columns, presence_name, repository_columns};
+use crate::table::{Column, Mapped, Table, Type, Value, columns_of};
+use std::sync::LazyLock;
+
+const TEXT: Type = Type::Nullable(&Type::Text);
+const NAME: Type = Type::Nullable(&Type::Name);
+const INT: Type = Type::Nullable(&Type::Int);
+const BOOL: Type = Type::Nullable(&Type::Bool);
+const TIME: Type = Type::Nullable(&Type::Time);
+const NAMES: Type = Type::Array(&Type::Name);
+
+/// One row an issue that is there.
+pub static TABLE: Table = Table {
+    name: "issues",
+    meaning: "One row an issue that is there (deleted and transferred ones are left out; pull requests are no issues here). NULL is what nothing told, never 0.",
+    columns: || columns_of(&MAPPING),
+    key: &["host", "repository_id", "number"],
+    versioned: true,
+};
+
+/// The columns with their values.
+pub(crate) static MAPPING: LazyLock<Vec<Mapped<IssueRow>>> = LazyLock::new(|| {
+    let mut columns = repository_columns();
+    columns.extend(own());
+    columns.extend(super::daily::columns());
+    columns.extend(origin_columns());
+    columns
+});
+
+fn column(
+    (name, ty, unit, meaning): (&'static str, Type, &'static str, &'static str),
+    value: for<'a> fn(&'a IssueRow) -> Value<'a>,
+) -> Mapped<IssueRow> {
+    Mapped::of(Column::stored(name, ty, unit, meaning), value)
+}
+
+#[rustfmt::skip]
+fn own() -> Vec<Mapped<IssueRow>> {
+    vec![
+        column(("number", Type::Int, "", "Number within the repository."), |r| r.state.number.into()),
+        column(("issue_id", INT, "", "Issue id. Elsewhere: id."), |r| r.state.issue_id.into()),
+        column(("title", TEXT, "", "Title."), |r| r.state.title.as_ref().into()),
+        column(("html_url", TEXT, "", "Its page on GitHub."), |r| r.state.html_url.as_ref().into()),
+        column(("presence", Type::Name, "", "alive, or unreachable: 404 for our credential, deleted or not."), |r| presence_name(r.state.presence).into()),
+        column(("state", NAME, "", "open or closed."), |r| r.state.state.as_ref().into()),
+        column(("state_reason", NAME, "", "Why it is in this state: completed, not_planned, duplicate, reopened."), |r| r.state.state_reason.as_ref().into()),
+        column(("author", Type::Name, "", "Login of who opened it; empty where unknown. Elsewhere: username."), |r| r.author().into()),
+        column(("author_id", INT, "", "Id of who opened it."), |r| r.state.author.as_ref().map(|a| a.id).into()),
+        column(("author_is_bot", Type::Bool, "", "Whether a bot opened it."), |r| r.author_is_bot().into()),
+        column(("labels", NAMES, "", "Names of its labels, sorted."), |r| Value::list(&r.state.labels)),
+        column(("assignees", NAMES, "", "Logins of its assignees, sorted. Elsewhere: assignee."), |r| Value::list(&r.state.assignees)),
+        column(("milestone", NAME, "", "Title of its milestone."), |r| r.state.milestone.as_ref().into()),
+        column(("locked", BOOL, "", "Whether its conversation is locked."), |r| r.state.locked.into()),
+        column(("comments", INT, "comments", "Comments."), |r| r.state.comments.into()),
+        column(("created_at", TIME, "UTC", "When it was opened."), |r| r.state.created_at.into()),
+        column(("updated_at", TIME, "UTC", "When it last changed, by GitHub's own clock."), |r| r.state.updated_at.into()),
+        column(("closed_at", TIME, "UTC", "When it was closed, where it is closed now."), |r| r.state.closed_at.into()),
+        column(("close_seconds", INT, "seconds", "Opening to the closing that holds now; NULL while it is open, and where negative."), |r| r.figures.close_seconds.into()),
+        column(("closed_count", Type::Int, "closings", "How often it was closed."), |r| r.figures.closed_count.into()),
+        column(("reopened_count", Type::Int, "reopenings", "How often it was reopened."), |r| r.figures.reopened_count.into()),
+        Mapped::without(Column::computed("open_seconds", INT, "seconds", "Opening to closing, or to now while it is open. Elsewhere: open_duration_seconds.",
+            "if(t.state = 'open', dateDiff('second', t.created_at, now64(3, 'UTC')), dateDiff('second', t.created_at, t.closed_at))")),
+    ]
+}

@@ -1,0 +1,10 @@
+//! The view `pull_requests`: one row a pull request, with what follows from its state.
+
+mod daily;
+mod figures;
+mod row;
+mod table;
+
+pub(crate) use row::PullRequestRow;
+pub(crate) use table::MAPPING;
+pub use table::TABLE;
