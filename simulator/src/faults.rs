@@ -115,7 +115,6 @@ impl FaultyChannel {
             .log_even(LEAST_DELAY_SECONDS, GREATEST_DELAY_SECONDS);
         let double_after = self.chance.log_even(1.0, GREATEST_DOUBLE_SECONDS);
         let at = delivery.attempted_at;
-        self.release_overtaken_by(&delivery);
         if lost {
             return self.lose(&delivery);
         }
@@ -128,12 +127,14 @@ impl FaultyChannel {
             self.report.delayed += 1;
             let late = at.plus_millis((delay * 1_000.0) as i64);
             self.put(late, Fate::Delayed, delivery);
-        } else if reordered {
+        } else if reordered && !self.held.contains_key(&delivery.repository_id) {
             let repository = delivery.repository_id;
             let latest = at.plus_seconds(HELD_AT_MOST_SECONDS);
             let key = self.put(latest, Fate::Delayed, delivery);
             self.held.insert(repository, key);
         } else {
+            // Also where it should be overtaken itself: it overtakes the one that is held.
+            self.release_overtaken_by(&delivery);
             self.put(at, Fate::Undisturbed, delivery);
         }
     }
@@ -186,22 +187,27 @@ impl FaultyChannel {
 
     fn lose(&mut self, delivery: &Delivery) {
         self.report.lost += 1;
-        self.report.losses.push(LostDelivery {
+        self.report.losses.push(LostDelivery::of(delivery));
+    }
+}
+
+impl LostDelivery {
+    pub(crate) fn of(delivery: &Delivery) -> Self {
+        Self {
             guid: delivery.guid.clone(),
             event: delivery.event,
             action: delivery.action,
             repository_id: delivery.repository_id,
             number: delivery.number,
             changed_at: delivery.changed_at,
-        });
+        }
     }
 }
 
 /// A world seen through a channel: what arrives, in the order of arrival.
 #[derive(Debug)]
 pub struct Feed {
-    /// The world. Whenever a delivery is handed out, all changes up to its arrival are made, and
-    /// none after it.
+    /// The world. Whenever a delivery is handed out, all changes up to its arrival are made.
     pub world: World,
     /// What deliveries go through.
     pub channel: FaultyChannel,
@@ -224,7 +230,15 @@ impl Feed {
         times.into_iter().flatten().min()
     }
 
-    /// Makes all changes up to `now` and returns the next delivery that has arrived by then.
+    /// Makes all changes up to `now`.
+    pub fn change_until(&mut self, now: Timestamp) {
+        while self.world.next_at().is_some_and(|at| at <= now) {
+            self.change();
+        }
+    }
+
+    /// Returns the next delivery that has arrived by `now`, all changes up to its arrival made; or
+    /// makes all changes up to `now` where none has.
     pub fn pop_due(&mut self, now: Timestamp) -> Option<FaultyDelivery> {
         while self.world.next_at().is_some_and(|at| at <= now) {
             let arrival = self.channel.next_at();

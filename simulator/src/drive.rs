@@ -1,0 +1,242 @@
+//! Runs a feed: moves the simulated clock, posts what arrives, and counts what was refused.
+//!
+//! As GitHub does, a delivery is posted once: an answer other than 2xx, or none, makes it a lost
+//! one (`refused`). For set-ups that must not lose more than the faults say, failed connections
+//! and 503 can be tried again; order is then no longer that of arrival.
+//!
+//! At most `concurrency` posts are under way; at that bound the simulated time stands still until
+//! one ends. After the last arrival the clock goes on in steps, so that grace periods and polls on
+//! simulated time go on, until the driver is told to stop.
+
+use crate::clock::SimulatedClock;
+use crate::delivery::Delivery;
+use crate::faults::{FaultReport, LostDelivery};
+use crate::http::{SharedFeed, lock};
+use gapless_schemas::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// How a feed is run.
+#[derive(Clone, Debug)]
+pub struct DriveOptions {
+    /// Where deliveries are posted.
+    pub webhook_url: String,
+    /// Posts under way at a time; at least 1.
+    pub concurrency: usize,
+    /// Deliveries a second of real time; `None`: as fast as they are answered.
+    pub deliveries_per_second: Option<f64>,
+    /// How often a delivery is posted while the connection fails or 503 is answered; at least 1.
+    pub attempts: u32,
+    /// After the last arrival: by how many simulated seconds the clock moves each time.
+    pub quiet_step_seconds: i64,
+    /// After the last arrival: real time between two moves of the clock.
+    pub quiet_pause: Duration,
+}
+
+impl DriveOptions {
+    /// Sixteen posts at a time as fast as they are answered, each tried once; then a simulated
+    /// minute each 10 ms.
+    pub fn new(webhook_url: String) -> Self {
+        Self {
+            webhook_url,
+            concurrency: 16,
+            deliveries_per_second: None,
+            attempts: 1,
+            quiet_step_seconds: 60,
+            quiet_pause: Duration::from_millis(10),
+        }
+    }
+}
+
+/// What was done so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DriveReport {
+    /// Posts answered 2xx, second copies among them.
+    pub accepted: u64,
+    /// Deliveries that no attempt got a 2xx for.
+    pub refused: u64,
+    /// The refused ones.
+    pub refusals: Vec<LostDelivery>,
+    /// What the channel did.
+    pub faults: FaultReport,
+    /// All that arrives has been posted and answered.
+    pub all_delivered: bool,
+}
+
+/// A running driver.
+#[derive(Debug)]
+pub struct Driver {
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    feed: SharedFeed,
+    clock: SimulatedClock,
+    options: DriveOptions,
+    secret: String,
+    client: reqwest::Client,
+    accepted: AtomicU64,
+    refused: std::sync::Mutex<Vec<LostDelivery>>,
+    all_delivered: AtomicBool,
+}
+
+/// Real time between two attempts of one delivery.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// GitHub waits ten seconds for an answer.
+const ANSWER_SECONDS: u64 = 10;
+
+impl Driver {
+    /// Starts to run `feed` on `clock`.
+    ///
+    /// # Errors
+    /// Where no HTTP client can be made.
+    pub fn start(
+        feed: SharedFeed,
+        clock: SimulatedClock,
+        options: DriveOptions,
+    ) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(ANSWER_SECONDS))
+            .no_proxy()
+            .build()?;
+        let secret = lock(&feed).world.options().secret.clone();
+        let shared = Arc::new(Shared {
+            feed,
+            clock,
+            options,
+            secret,
+            client,
+            accepted: AtomicU64::new(0),
+            refused: std::sync::Mutex::default(),
+            all_delivered: AtomicBool::new(false),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(run(shared.clone(), stopped));
+        Ok(Self { shared, stop, task })
+    }
+
+    /// What was done so far.
+    pub fn report(&self) -> DriveReport {
+        let refusals = self
+            .shared
+            .refused
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone();
+        DriveReport {
+            accepted: self.shared.accepted.load(Ordering::SeqCst),
+            refused: refusals.len() as u64,
+            refusals,
+            faults: lock(&self.shared.feed).channel.report().clone(),
+            all_delivered: self.shared.all_delivered.load(Ordering::SeqCst),
+        }
+    }
+
+    /// Stops the clock and the posts, after those under way.
+    pub async fn stop(self) -> DriveReport {
+        // The task only ends when told to: it holds the other end until then.
+        let _ = self.stop.send(true);
+        let mut driver = self;
+        if let Err(error) = (&mut driver.task).await {
+            tracing::error!(%error, "the simulator's driver broke down");
+        }
+        driver.report()
+    }
+}
+
+async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+    let permits = Arc::new(Semaphore::new(shared.options.concurrency.max(1)));
+    let mut posts = JoinSet::new();
+    let pause = shared
+        .options
+        .deliveries_per_second
+        .map(|rate| Duration::from_secs_f64(1.0 / rate));
+    let mut due = Instant::now();
+    loop {
+        if *stopped.borrow() {
+            break;
+        }
+        let Ok(permit) = permits.clone().acquire_owned().await else {
+            break;
+        };
+        while posts.try_join_next().is_some() {}
+        let Some((at, delivery)) = next_arrival(&shared) else {
+            break;
+        };
+        if let Some(pause) = pause {
+            sleep_until(due).await;
+            due = due.max(Instant::now() - pause) + pause;
+        }
+        shared.clock.advance_to(at);
+        let poster = shared.clone();
+        posts.spawn(async move {
+            post(&poster, delivery).await;
+            drop(permit);
+        });
+    }
+    while posts.join_next().await.is_some() {}
+    shared.all_delivered.store(true, Ordering::SeqCst);
+    keep_quiet(&shared, &mut stopped).await;
+}
+
+fn next_arrival(shared: &Shared) -> Option<(Timestamp, Delivery)> {
+    let arrived = lock(&shared.feed).next()?;
+    Some((arrived.deliver_at, arrived.delivery))
+}
+
+async fn keep_quiet(shared: &Shared, stopped: &mut watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        let now = shared.clock.now();
+        let next = now.plus_seconds(shared.options.quiet_step_seconds);
+        shared.clock.advance_to(next);
+        tokio::select! {
+            () = sleep(shared.options.quiet_pause) => {}
+            changed = stopped.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+async fn post(shared: &Shared, delivery: Delivery) {
+    for attempt in 1..=shared.options.attempts.max(1) {
+        match post_once(shared, &delivery).await {
+            Answer::Accepted => {
+                shared.accepted.fetch_add(1, Ordering::SeqCst);
+                return;
+            }
+            Answer::Refused => break,
+            Answer::TryAgain if attempt < shared.options.attempts => sleep(RETRY_PAUSE).await,
+            Answer::TryAgain => break,
+        }
+    }
+    shared
+        .refused
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .push(LostDelivery::of(&delivery));
+}
+
+enum Answer {
+    Accepted,
+    Refused,
+    TryAgain,
+}
+
+async fn post_once(shared: &Shared, delivery: &Delivery) -> Answer {
+    let mut request = shared.client.post(&shared.options.webhook_url);
+    for (name, value) in delivery.headers(&shared.secret) {
+        request = request.header(name, value);
+    }
+    match request.body(delivery.body.clone()).send().await {
+        Ok(response) if response.status().is_success() => Answer::Accepted,
+        Ok(response) if response.status().as_u16() == 503 => Answer::TryAgain,
+        Ok(_) => Answer::Refused,
+        Err(_) => Answer::TryAgain,
+    }
+}
