@@ -77,8 +77,8 @@ pub struct FaultyChannel {
     chance: Chance,
     on_the_way: BTreeMap<(Timestamp, u64), (Fate, Delivery)>,
     accepted: u64,
-    /// By repository, the delivery that waits to be overtaken.
-    held: BTreeMap<Option<u64>, (Timestamp, u64)>,
+    /// By repository, the deliveries that wait to be overtaken.
+    held: BTreeMap<Option<u64>, Vec<(Timestamp, u64)>>,
     report: FaultReport,
 }
 
@@ -127,13 +127,12 @@ impl FaultyChannel {
             self.report.delayed += 1;
             let late = at.plus_millis((delay * 1_000.0) as i64);
             self.put(late, Fate::Delayed, delivery);
-        } else if reordered && !self.held.contains_key(&delivery.repository_id) {
+        } else if reordered {
             let repository = delivery.repository_id;
             let latest = at.plus_seconds(HELD_AT_MOST_SECONDS);
             let key = self.put(latest, Fate::Delayed, delivery);
-            self.held.insert(repository, key);
+            self.held.entry(repository).or_default().push(key);
         } else {
-            // Also where it should be overtaken itself: it overtakes the one that is held.
             self.release_overtaken_by(&delivery);
             self.put(at, Fate::Undisturbed, delivery);
         }
@@ -150,10 +149,10 @@ impl FaultyChannel {
             return None;
         }
         let ((deliver_at, order), (fate, delivery)) = self.on_the_way.pop_first()?;
-        let held_here = self.held.get(&delivery.repository_id) == Some(&(deliver_at, order));
-        if held_here {
-            self.held.remove(&delivery.repository_id);
-            self.report.delayed += 1;
+        if let Some(held) = self.held.get_mut(&delivery.repository_id) {
+            let waiting = held.len();
+            held.retain(|key| *key != (deliver_at, order));
+            self.report.delayed += (waiting - held.len()) as u64;
         }
         Some(FaultyDelivery {
             deliver_at,
@@ -175,13 +174,16 @@ impl FaultyChannel {
     }
 
     fn release_overtaken_by(&mut self, delivery: &Delivery) {
-        let Some(key) = self.held.remove(&delivery.repository_id) else {
-            return;
-        };
-        if let Some((_, held)) = self.on_the_way.remove(&key) {
-            self.report.reordered += 1;
-            let after = delivery.attempted_at.plus_millis(1);
-            self.put(after, Fate::Reordered, held);
+        let after = delivery.attempted_at.plus_millis(1);
+        for key in self
+            .held
+            .remove(&delivery.repository_id)
+            .unwrap_or_default()
+        {
+            if let Some((_, held)) = self.on_the_way.remove(&key) {
+                self.report.reordered += 1;
+                self.put(after, Fate::Reordered, held);
+            }
         }
     }
 

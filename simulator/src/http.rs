@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use futures_util::{StreamExt, stream};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +39,8 @@ struct Shell {
 
 /// How long a request is held that is never answered; callers give up long before.
 const NEVER_SECONDS: u64 = 120;
+/// How long after its first part the connection of a truncated answer ends.
+const TRUNCATED_AFTER: Duration = Duration::from_millis(20);
 /// How long a stop waits for answers under way.
 const STOP_SECONDS: u64 = 1;
 
@@ -136,8 +139,12 @@ async fn into_http(response: Response) -> axum::http::Response<Body> {
         Transport::Complete => Body::from(response.body),
         Transport::Truncated => {
             let part: Result<Bytes, io::Error> = Ok(response.body.into());
-            let end = Err(io::Error::other("the connection ends here"));
-            Body::from_stream(futures_util::stream::iter([part, end]))
+            // Without a pause the end would be noticed before the headers are on their way.
+            let end = async {
+                tokio::time::sleep(TRUNCATED_AFTER).await;
+                Err(io::Error::other("the connection ends here"))
+            };
+            Body::from_stream(stream::iter([part]).chain(stream::once(end)))
         }
         Transport::Never => {
             tokio::time::sleep(Duration::from_secs(NEVER_SECONDS)).await;

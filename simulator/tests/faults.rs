@@ -48,7 +48,7 @@ fn each_fault_comes_about_as_often_as_told() {
         report.doubled
     );
     assert!(
-        about(report.reordered, report.sent, 0.07),
+        about(report.reordered, report.sent, 0.08),
         "{}",
         report.reordered
     );

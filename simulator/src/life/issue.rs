@@ -69,6 +69,7 @@ impl World {
                 (Shared(ItemChange::Assign), 8.0),
                 (Shared(ItemChange::Unassign), 2.0),
                 (Shared(ItemChange::Retitle), 3.0),
+                (Shared(ItemChange::Describe), 1.5),
                 (Close, 14.0 * changes_state),
                 (Delete, 0.35 * changes_state),
                 (Transfer, 0.5 * movable),

@@ -18,6 +18,7 @@ pub(crate) enum ItemChange {
     Assign,
     Unassign,
     Retitle,
+    Describe,
 }
 
 /// The times that one closing is told with: as a rule the same, sometimes a second apart.
@@ -190,6 +191,7 @@ impl World {
             ItemChange::Assign => self.assign(key),
             ItemChange::Unassign => self.unassign(key),
             ItemChange::Retitle => self.retitle(key),
+            ItemChange::Describe => self.describe(key),
         }
     }
 
@@ -283,6 +285,21 @@ impl World {
         self.tell_item(key, "edited", author, |_, _, json| {
             json.object_at("changes", |json| {
                 json.object_at("title", |json| json.text("from", from));
+            });
+        });
+    }
+
+    /// Changes the description, which moves `updated_at` and which no timeline tells.
+    fn describe(&mut self, key: ItemKey) {
+        let body = words::body(&mut self.chance);
+        let second = self.second();
+        let thread = self.thread_mut(key);
+        let from = std::mem::replace(&mut thread.body, body);
+        thread.updated_at = second;
+        let author = thread.author;
+        self.tell_item(key, "edited", author, |_, _, json| {
+            json.object_at("changes", |json| {
+                json.object_at("body", |json| json.text("from", from));
             });
         });
     }

@@ -159,6 +159,7 @@ impl World {
                 (Change::Shared(ItemChange::Assign), 5.0),
                 (Change::Shared(ItemChange::Unassign), 1.5),
                 (Change::Shared(ItemChange::Retitle), 2.0),
+                (Change::Shared(ItemChange::Describe), 1.5),
                 (Change::RequestReview, 10.0),
                 (Change::WithdrawRequest, weight(requested, 1.5)),
                 (Change::Review, weight(!draft, 16.0)),
