@@ -76,10 +76,15 @@ impl PartCommand {
     /// The command that becomes `part`.
     pub(crate) fn command(&self, part: Part) -> tokio::process::Command {
         let parent = rustix::process::getpid().as_raw_nonzero().get();
+        let is_engine = matches!(part, Part::ClickHouseFront(_));
         let order = serde_json::to_string(&Order { parent, part })
             .unwrap_or_else(|error| unreachable!("plain data is written as JSON: {error}"));
         let mut command = tokio::process::Command::new(&self.program);
         command.args(&self.arguments).env(VARIABLE, order);
+        if is_engine {
+            // The engine takes its time zone from here alone.
+            command.env("TZ", "UTC");
+        }
         command
     }
 }

@@ -17,6 +17,9 @@ use crate::native;
 use crate::options::Access;
 use crate::sql::{self, Statement};
 
+/// A reader's query may take this long unless it asks for another bound.
+const READER_EXECUTION_SECONDS: u32 = 60;
+
 /// A statement, ready to run.
 #[derive(Debug)]
 pub(crate) struct Job {
@@ -171,15 +174,20 @@ fn prepare(connection: &Connection, job: &Job) -> Result<(), Exception> {
     if !job.database.is_empty() {
         run(format!("USE {}", quoted(&job.database, '`')))?;
     }
-    let mut settings: Vec<String> = job
-        .settings
-        .iter()
-        .map(|(name, value)| format!("{} = {}", quoted(name, '`'), quoted(value, '\'')))
-        .collect();
+    let mut settings = Vec::with_capacity(job.settings.len() + 3);
+    if job.access == Access::Read {
+        // The engine cannot cancel what has not begun to answer: a reader who went away must
+        // not hold its slot for ever.
+        settings.push(format!("max_execution_time = {READER_EXECUTION_SECONDS}"));
+    }
+    settings.extend(
+        job.settings
+            .iter()
+            .map(|(name, value)| format!("{} = {}", quoted(name, '`'), quoted(value, '\''))),
+    );
     // An insert is stored when its call returns, whatever the engine's default.
     settings.push("async_insert = 0".into());
     if job.access == Access::Read {
-        settings.push("allow_ddl = 0".into());
         settings.push("readonly = 1".into());
     }
     run(format!("SET {}", settings.join(", ")))

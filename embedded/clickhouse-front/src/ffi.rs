@@ -166,8 +166,7 @@ impl Engine {
         })
     }
 
-    /// Stops the engine: merges end, tables are closed. All connections must be gone. True when
-    /// it went cleanly.
+    /// Stops the engine; all connections must be gone. True when all its threads have ended.
     pub(crate) fn shutdown(&self) -> bool {
         // SAFETY: takes nothing; the caller has dropped every connection.
         unsafe { (self.shutdown)() == 0 }

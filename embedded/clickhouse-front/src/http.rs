@@ -143,11 +143,8 @@ async fn job(asked: Request, access: Access, body: Body) -> Result<(Job, String)
             "Syntax error: failed at position 1 (end of query): Empty query",
         ));
     }
-    if let Some(what) = sql::reaches_out(&sql, access == Access::Read) {
-        return Err(Exception::refuse(
-            Refusal::AccessDenied,
-            format!("{what} reaches outside the database and is not allowed here"),
-        ));
+    if let Some(reason) = sql::refusal(&sql, access) {
+        return Err(Exception::refuse(Refusal::AccessDenied, reason));
     }
     let data = match sql::classify(&sql) {
         Statement::Insert {

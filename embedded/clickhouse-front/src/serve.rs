@@ -64,7 +64,8 @@ pub fn run_from_environment() -> Result<(), Error> {
 }
 
 /// Runs a front; blocks until SIGTERM or SIGINT, then lets running statements end, stops the
-/// engine and returns. Call it once in a process: the engine cannot be started twice.
+/// engine and returns. Call it once in a process, since the engine cannot be started twice, and
+/// with `TZ=UTC` in the environment.
 ///
 /// # Errors
 /// See [`Error`]; nothing is left running.
@@ -82,7 +83,12 @@ pub fn run(options: Options) -> Result<(), Error> {
     };
     // Keeps the engine up between requests, each of which has a connection of its own.
     let anchor = engine.connect().map_err(started)?;
-    let version = version(&anchor).map_err(started)?;
+    let (version, timezone) = about(&anchor).map_err(started)?;
+    if timezone != "UTC" {
+        return Err(Error::Options(format!(
+            "run it with TZ=UTC in its environment, not {timezone}"
+        )));
+    }
     let front = Arc::new(Front {
         engine,
         version,
@@ -97,8 +103,9 @@ pub fn run(options: Options) -> Result<(), Error> {
         .build()?
         .block_on(serve(options.listen, front));
     drop(anchor);
-    let clean = engine.shutdown();
-    tracing::info!(clean, "the ClickHouse engine stopped");
+    // What was acknowledged is on disk already; threads that stay are ended with the process.
+    let all_threads_ended = engine.shutdown();
+    tracing::info!(all_threads_ended, "the ClickHouse engine stopped");
     served
 }
 
@@ -142,7 +149,6 @@ fn configuration_xml(data_dir: &Path, memory_bytes: u64) -> String {
     let files = escaped(data_dir.join("user_files"));
     format!(
         "<clickhouse>\n\
-         <timezone>UTC</timezone>\n\
          <max_server_memory_usage>{memory_bytes}</max_server_memory_usage>\n\
          <user_files_path>{files}/</user_files_path>\n\
          <backups><allowed_path>{backups}/</allowed_path></backups>\n\
@@ -150,9 +156,13 @@ fn configuration_xml(data_dir: &Path, memory_bytes: u64) -> String {
     )
 }
 
-fn version(anchor: &Connection) -> Result<String, crate::exception::Exception> {
-    let answer = anchor.query(b"SELECT version()", "TSVRaw", &[])?;
-    Ok(String::from_utf8_lossy(answer.data()).trim().to_string())
+/// The engine's version and its time zone. The zone comes from the process's environment alone;
+/// in any other than UTC, a `Date` would begin at another time than Gapless means.
+fn about(anchor: &Connection) -> Result<(String, String), crate::exception::Exception> {
+    let answer = anchor.query(b"SELECT version(), serverTimezone()", "TSVRaw", &[])?;
+    let line = String::from_utf8_lossy(answer.data());
+    let (version, timezone) = line.trim().split_once('\t').unwrap_or_default();
+    Ok((version.into(), timezone.into()))
 }
 
 async fn serve(listen: SocketAddr, front: Arc<Front>) -> Result<(), Error> {

@@ -1,9 +1,11 @@
 //! Just enough lexing of SQL to find what ClickHouse's HTTP handler finds with its parser.
 //!
 //! Three questions are answered: does the statement take data from the request, and where does
-//! it start; which output format does it name; does it reach outside the database. All three
+//! it start; which output format does it name; is it one that must be refused. All three
 //! hold whatever stands in strings, quoted names and comments. The lexer never fails: what is
 //! no SQL is left to the engine, which says so.
+
+use crate::options::Access;
 
 /// A lexed piece of the statement: a byte range, and how many brackets are open around it.
 #[derive(Clone, Copy, Debug)]
@@ -103,15 +105,29 @@ fn lex(sql: &[u8], until: Until) -> Vec<Token> {
         if matches!(sql[start], b'(' | b'[' | b'{') && kind == TokenKind::Sign {
             depth += 1;
         }
-        let after_format = tokens.last().is_some_and(|t| t.is(sql, "format"));
         tokens.push(token);
-        let data_follows =
-            token.is(sql, "values") || (after_format && token.depth == 0 && token.is_name());
-        if until == Until::Data && data_follows {
+        if until == Until::Data && data_follows(sql, &tokens) {
             break;
         }
     }
     tokens
+}
+
+/// Whether an insert's inline data may follow: the last token is VALUES, or FORMAT's name.
+fn data_follows(sql: &[u8], tokens: &[Token]) -> bool {
+    // A keyword right behind INTO, TABLE or a dot is a table's name.
+    let is_keyword = |index: usize, keyword: &str| {
+        let names_a_table = index.checked_sub(1).is_some_and(|before| {
+            let before = &tokens[before];
+            before.is(sql, "into") || before.is(sql, "table") || before.is_sign(sql, b'.')
+        });
+        tokens[index].is(sql, keyword) && !names_a_table
+    };
+    let Some(last) = tokens.len().checked_sub(1) else {
+        return false;
+    };
+    let is_format_name = tokens[last].depth == 0 && tokens[last].is_name();
+    is_keyword(last, "values") || (is_format_name && last > 0 && is_keyword(last - 1, "format"))
 }
 
 fn is_word(byte: u8) -> bool {
@@ -287,32 +303,43 @@ const OUTWARD_FUNCTIONS: [&str; 28] = [
     "arrowflight",
 ];
 
-/// Where a statement reaches outside the database, if it does: its `INTO OUTFILE`, or, for one
-/// who may only read, any function that opens a file, an address or a program.
-pub(crate) fn reaches_out(sql: &[u8], may_only_read: bool) -> Option<String> {
+/// What statements that only read begin with.
+const READING_KEYWORDS: [&str; 9] = [
+    "select", "with", "from", "show", "describe", "desc", "explain", "exists", "values",
+];
+
+/// Why a statement is refused, if it is: for all, several statements at once and
+/// `INTO OUTFILE`; for one who may only read, whatever does not begin like a query, and any
+/// function that opens a file, an address or a program. The engine's own `readonly` stands
+/// behind this; it alone would let a reader kill queries, and call some of these functions.
+pub(crate) fn refusal(sql: &[u8], access: Access) -> Option<String> {
     // An insert's inline data need not be SQL, but one who may only read inserts nothing.
-    let tokens = lex(
-        sql,
-        if may_only_read {
-            Until::End
-        } else {
-            Until::Data
-        },
-    );
-    let outfile = tokens
-        .windows(2)
-        .any(|w| w[0].is_anywhere(sql, "into") && w[1].is_anywhere(sql, "outfile"));
-    if outfile {
-        return Some("INTO OUTFILE".into());
+    let until = match access {
+        Access::Write => Until::Data,
+        Access::Read => Until::End,
+    };
+    let tokens = lex(sql, until);
+    let end = tokens.iter().position(|t| t.is_sign(sql, b';'));
+    if end.is_some_and(|at| tokens[at..].iter().any(|t| !t.is_sign(sql, b';'))) {
+        return Some("more than one statement is not allowed".into());
     }
-    if !may_only_read {
+    let mut pairs = tokens.windows(2);
+    if pairs.any(|w| w[0].is_anywhere(sql, "into") && w[1].is_anywhere(sql, "outfile")) {
+        return Some("INTO OUTFILE is not allowed".into());
+    }
+    if access == Access::Write {
         return None;
+    }
+    let first = tokens.iter().find(|t| !t.is_sign(sql, b'('))?;
+    if !READING_KEYWORDS.iter().any(|k| first.is_anywhere(sql, k)) {
+        return Some(format!("a reader may only query, not {}", first.text(sql)));
     }
     tokens
         .windows(2)
         .filter(|w| w[0].is_name() && w[1].is_sign(sql, b'('))
         .map(|w| w[0].text(sql).trim_matches(['`', '"']).to_string())
         .find(|name| is_outward(name))
+        .map(|name| format!("{name} reaches outside the database, which a reader may not"))
 }
 
 fn is_outward(name: &str) -> bool {
@@ -415,12 +442,45 @@ mod tests {
         }
     }
 
+    fn is_refused(sql: &str, access: Access) -> bool {
+        refusal(sql.as_bytes(), access).is_some()
+    }
+
     #[test]
     fn nobody_writes_a_file_of_the_machine() {
-        assert!(reaches_out(b"SELECT 1 INTO OUTFILE 'x'", false).is_some());
-        assert!(reaches_out(b"SELECT 1 into/**/outfile 'x'", true).is_some());
-        assert!(reaches_out(b"SELECT 'into outfile'", true).is_none());
-        assert!(reaches_out(b"SELECT * FROM file('x')", false).is_none());
+        assert!(is_refused("SELECT 1 INTO OUTFILE 'x'", Access::Write));
+        assert!(is_refused("SELECT 1 into/**/outfile 'x'", Access::Read));
+        assert!(!is_refused("SELECT 'into outfile'", Access::Read));
+        assert!(!is_refused("SELECT * FROM file('x')", Access::Write));
+    }
+
+    #[test]
+    fn one_request_is_one_statement() {
+        assert!(is_refused("CREATE DATABASE a; SELECT 1", Access::Write));
+        assert!(!is_refused("SELECT 1; -- the end", Access::Read));
+        assert!(!is_refused("SELECT ';', 1;;", Access::Read));
+        assert!(!is_refused("INSERT INTO t VALUES (1); (2)", Access::Write));
+    }
+
+    #[test]
+    fn a_reader_only_queries() {
+        for sql in [
+            "KILL QUERY WHERE 1",
+            "SET readonly = 0",
+            "INSERT INTO t VALUES (1)",
+            "(DROP",
+        ] {
+            assert!(is_refused(sql, Access::Read), "{sql}");
+            assert!(!is_refused(sql, Access::Write), "{sql}");
+        }
+        for sql in [
+            "((SELECT 1))",
+            "SHOW TABLES",
+            "/* x */ EXPLAIN SELECT 1",
+            "desc t",
+        ] {
+            assert!(!is_refused(sql, Access::Read), "{sql}");
+        }
     }
 
     #[test]
@@ -433,14 +493,14 @@ mod tests {
             "SELECT file('x')",
             "SELECT * FROM icebergLocal('x')",
         ] {
-            assert!(reaches_out(sql.as_bytes(), true).is_some(), "{sql}");
+            assert!(is_refused(sql, Access::Read), "{sql}");
         }
         for sql in [
             "SELECT file FROM t WHERE url = 'x'",
             "SELECT cutFragment(url), filesystemAvailable FROM t",
             "SELECT 'file(1)' -- file(2)",
         ] {
-            assert!(reaches_out(sql.as_bytes(), true).is_none(), "{sql}");
+            assert!(!is_refused(sql, Access::Read), "{sql}");
         }
     }
 }

@@ -1,0 +1,152 @@
+//! What other clients send: curl, clickhouse-go, a browser.
+
+use crate::running::{Fresh, READER_PASSWORD};
+
+#[test]
+fn plain_requests_are_answered_as_a_server_answers_them() {
+    let Some(fresh) = Fresh::start() else { return };
+    let front = &fresh.front;
+    let get = |path: &str, headers: &str| {
+        front.raw(
+            format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n")
+                .as_bytes(),
+        )
+    };
+    assert!(get("/ping", "").ends_with("Ok.\n"));
+    assert!(get("/", "").ends_with("Ok.\n"));
+
+    let refused = get("/?query=SELECT+1", "");
+    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+    assert!(
+        refused.contains("x-clickhouse-exception-code: 516"),
+        "{refused}"
+    );
+
+    let reader = format!("X-ClickHouse-User: reader\r\nX-ClickHouse-Key: {READER_PASSWORD}\r\n");
+    let json = get("/?query=SELECT+1+AS+one+FORMAT+JSON", &reader);
+    assert!(json.starts_with("HTTP/1.1 200"), "{json}");
+    assert!(json.contains("content-type: application/json") && json.contains("\"one\": 1"));
+
+    // A GET changes nothing, even with the writer's password.
+    let password = crate::running::WRITER_PASSWORD.replace(' ', "+");
+    let changed = get(
+        &format!("/?user=writer&password={password}&query=CREATE+DATABASE+x"),
+        "",
+    );
+    assert!(
+        changed.contains("x-clickhouse-exception-code: 497"),
+        "{changed}"
+    );
+
+    let statements = [
+        ("", "", "62"),
+        ("session_id=1", "SELECT 1", "48"),
+        ("", "SELECT 1; SELECT 2", "497"),
+        (
+            "decompress=1",
+            "not a frame, but long enough for one",
+            "271",
+        ),
+        ("", "SELECT 1 FORMAT Nosuch", "73"),
+    ];
+    for (parameters, statement, code) in statements {
+        let answer = front.post(parameters, statement);
+        let header = format!("x-clickhouse-exception-code: {code}\r\n");
+        assert!(answer.contains(&header), "{statement}: {answer}");
+    }
+}
+
+#[test]
+fn inserts_take_their_data_from_body_or_statement() {
+    let Some(fresh) = Fresh::start() else { return };
+    let front = &fresh.front;
+    let ok = |answer: String| assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    ok(front.post(
+        "",
+        "CREATE TABLE t (a UInt32, b String) ENGINE = MergeTree ORDER BY a",
+    ));
+    ok(front.post("", "INSERT INTO t VALUES (1, 'FORMAT x'), (2, 'b');"));
+    ok(front.post(
+        "query=INSERT+INTO+t+FORMAT+JSONEachRow",
+        "{\"a\": 3, \"b\": \"c\"}\n",
+    ));
+    ok(front.post("", "INSERT INTO t FORMAT CSV\n4,d\n5,e\n"));
+    ok(front.post("", "INSERT INTO t SELECT number, 'n' FROM numbers(6, 2)"));
+    let rows = front.post("", "SELECT groupArray(a) FROM (SELECT a FROM t ORDER BY a)");
+    assert!(rows.contains("[1,2,3,4,5,6,7]"), "{rows}");
+
+    let wrong = front.post(
+        "query=INSERT+INTO+t+FORMAT+JSONEachRow",
+        "{\"a\": \"no number\"}\n",
+    );
+    assert!(!wrong.starts_with("HTTP/1.1 200"), "{wrong}");
+    let count = front.post("", "SELECT count() FROM t");
+    assert!(count.contains("\r\n7\n"), "{count}");
+}
+
+/// clickhouse-go asks for Native blocks of its own revision; Grafana's data source uses it.
+#[test]
+fn native_blocks_come_at_the_clients_revision() {
+    let Some(fresh) = Fresh::start() else { return };
+    let body = |answer: &str| answer.split_once("\r\n\r\n").expect("a body").1.to_string();
+    let sql = "SELECT toUInt8(7) AS seven";
+    let plain = body(&fresh.front.post("default_format=Native", sql));
+    assert!(
+        plain.contains("\u{1}\u{1}\u{5}seven\u{5}UInt8\u{7}"),
+        "{plain:?}"
+    );
+    let parameters = "default_format=Native&client_protocol_version=54460";
+    let upgraded = body(&fresh.front.post(parameters, sql));
+    assert!(
+        upgraded.contains("\u{0}\u{1}\u{1}\u{5}seven\u{5}UInt8\u{0}\u{7}"),
+        "{upgraded:?}"
+    );
+
+    // Every type that tables or dashboards use passes the walk.
+    let sql = "SELECT toDate(0), toDateTime64(0, 3, 'UTC'), [toLowCardinality('a')], \
+               map('k', 1), (1, 'x'), toNullable(1.5), toDecimal64(1, 2), CAST('a', 'Enum8(\\'a\\' = 1)'), \
+               toLowCardinality(toNullable('z')), generateUUIDv4(), toFixedString('ab', 2), \
+               [[1, 2], []], toIntervalDay(1), true FROM numbers(3)";
+    let answer = fresh.front.post(parameters, sql);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let states = fresh.front.post(parameters, "SELECT uniqState(1)");
+    assert!(
+        states.contains("x-clickhouse-exception-code: 48"),
+        "{states}"
+    );
+}
+
+#[test]
+fn a_stop_lets_the_running_statement_end() {
+    let Some(fresh) = Fresh::start() else { return };
+    let Fresh { front, .. } = fresh;
+    let address = front.address;
+    let (sent, was_sent) = std::sync::mpsc::channel();
+    let asking = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let mut connection = std::net::TcpStream::connect(address).expect("it listens");
+        let request = format!(
+            "GET /?query=SELECT+'slept',sleep(2) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             X-ClickHouse-User: reader\r\nX-ClickHouse-Key: {READER_PASSWORD}\r\n\r\n"
+        );
+        connection.write_all(request.as_bytes()).expect("sent");
+        sent.send(()).expect("awaited");
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).expect("answered");
+        answer
+    });
+    was_sent.recv().expect("sent");
+    wait_for_a_running_query(&front);
+    assert!(front.stop(), "not ended with success");
+    let answer = asking.join().expect("answered");
+    assert!(answer.contains("slept"), "{answer}");
+}
+
+fn wait_for_a_running_query(front: &crate::running::Running) {
+    let sql = "SELECT count() FROM system.processes WHERE query LIKE '%slept%' \
+               AND query NOT LIKE '%processes%'";
+    let began = std::time::Instant::now();
+    while !front.post("", sql).contains("\r\n1\n") {
+        assert!(began.elapsed().as_secs() < 2, "the query was not seen");
+    }
+}

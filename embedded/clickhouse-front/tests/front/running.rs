@@ -1,0 +1,163 @@
+//! Starts fronts for tests.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use clickhouse::Client;
+use gapless_clickhouse_front::{Credentials, OPTIONS_VARIABLE, Options};
+use gapless_embedded::Cache;
+
+pub(crate) const WRITER_PASSWORD: &str = "the writer's";
+pub(crate) const READER_PASSWORD: &str = "the reader's";
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// The engine; none, and a word on stderr, where it cannot be fetched.
+pub(crate) fn library() -> Option<PathBuf> {
+    static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    LIBRARY
+        .get_or_init(
+            || match Cache::open(None).and_then(|cache| cache.clickhouse_engine()) {
+                Ok(library) => Some(library),
+                Err(error) => {
+                    eprintln!("skipped: {error}");
+                    None
+                }
+            },
+        )
+        .clone()
+}
+
+/// A front that runs until it is dropped.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Running {
+    /// Starts a front on a folder and waits until it answers.
+    pub(crate) fn start(library: &Path, data_dir: &Path) -> Self {
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port");
+        let options = Options {
+            library: library.into(),
+            listen: address,
+            data_dir: data_dir.into(),
+            writer: Credentials {
+                user: "writer".into(),
+                password: WRITER_PASSWORD.into(),
+            },
+            reader: Credentials {
+                user: "reader".into(),
+                password: READER_PASSWORD.into(),
+            },
+            slots: 8,
+            memory_bytes: 2 << 30,
+        };
+        let child = Command::new(env!("CARGO_BIN_EXE_gapless-clickhouse-front"))
+            .env(
+                OPTIONS_VARIABLE,
+                serde_json::to_string(&options).expect("plain data"),
+            )
+            .env("TZ", "UTC")
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the front starts");
+        let running = Self { child, address };
+        let began = Instant::now();
+        while !running.answers() {
+            assert!(began.elapsed() < READY_WITHIN, "the front is not ready");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        running
+    }
+
+    fn answers(&self) -> bool {
+        TcpStream::connect(self.address).is_ok()
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it ran");
+        self.child.wait().expect("it ended");
+    }
+
+    /// SIGTERM; returns whether it ended with success.
+    pub(crate) fn stop(mut self) -> bool {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .expect("kill runs");
+        assert!(sent.success());
+        self.child.wait().expect("it ended").success()
+    }
+
+    pub(crate) fn writer(&self) -> Client {
+        self.client("writer", WRITER_PASSWORD)
+    }
+
+    pub(crate) fn reader(&self) -> Client {
+        self.client("reader", READER_PASSWORD)
+    }
+
+    fn client(&self, user: &str, password: &str) -> Client {
+        Client::default()
+            .with_url(format!("http://{}", self.address))
+            .with_user(user)
+            .with_password(password)
+    }
+
+    /// A request with its head and body as given; returns the whole answer.
+    pub(crate) fn raw(&self, request: &[u8]) -> String {
+        let mut connection = TcpStream::connect(self.address).expect("it listens");
+        connection.write_all(request).expect("sent");
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).expect("answered");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// A statement by POST as the writer, with more URL parameters; returns the whole answer.
+    pub(crate) fn post(&self, parameters: &str, statement: &str) -> String {
+        self.raw(
+            format!(
+                "POST /?{parameters} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+                 X-ClickHouse-User: writer\r\nX-ClickHouse-Key: {WRITER_PASSWORD}\r\n\
+                 Content-Length: {}\r\n\r\n{statement}",
+                statement.len()
+            )
+            .as_bytes(),
+        )
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A front with a folder of its own; both go when it is dropped.
+pub(crate) struct Fresh {
+    pub(crate) front: Running,
+    _folder: tempfile::TempDir,
+}
+
+impl Fresh {
+    pub(crate) fn start() -> Option<Self> {
+        let library = library()?;
+        let folder = tempfile::tempdir().expect("temp folder");
+        let front = Running::start(&library, folder.path());
+        Some(Self {
+            front,
+            _folder: folder,
+        })
+    }
+}
