@@ -20,6 +20,8 @@ use crate::running::{kill, options, process_id, ready_again, start};
 
 const RECORD_MAX_BYTES: &str = "33554432";
 const LARGE_RECORD_BYTES: usize = 20 << 20;
+/// At the bound, whoever reports waits.
+const REPORTS_WAITING: usize = 64;
 const WAIT: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,7 +137,7 @@ async fn a_second_instance_is_refused(data_dir: &std::path::Path) {
 }
 
 /// Sends numbers, many at a time, until told to stop; reports those that were acknowledged.
-async fn load(producer: FutureProducer, acknowledged: mpsc::UnboundedSender<u64>) {
+async fn load(producer: FutureProducer, acknowledged: mpsc::Sender<u64>) {
     let mut tasks = Vec::new();
     for lane in 0..50u64 {
         let (producer, acknowledged) = (producer.clone(), acknowledged.clone());
@@ -143,7 +145,9 @@ async fn load(producer: FutureProducer, acknowledged: mpsc::UnboundedSender<u64>
             for number in (lane..).step_by(50) {
                 let payload = number.to_be_bytes();
                 let record = FutureRecord::<(), _>::to("load").payload(payload.as_slice());
-                if producer.send(record, WAIT).await.is_ok() && acknowledged.send(number).is_err() {
+                if producer.send(record, WAIT).await.is_ok()
+                    && acknowledged.send(number).await.is_err()
+                {
                     return;
                 }
             }
@@ -155,7 +159,7 @@ async fn load(producer: FutureProducer, acknowledged: mpsc::UnboundedSender<u64>
 }
 
 async fn acknowledged_records_survive_a_kill(embedded: &Embedded) -> Vec<u64> {
-    let (sender, mut acknowledged) = mpsc::unbounded_channel();
+    let (sender, mut acknowledged) = mpsc::channel(REPORTS_WAITING);
     let loading = tokio::spawn(load(producer(embedded), sender));
     let mut numbers = Vec::new();
     let mut take = async |count: usize| {
@@ -222,7 +226,7 @@ async fn acknowledged_rows_survive_a_kill(embedded: &Embedded) -> u64 {
     let ddl =
         "CREATE TABLE survivors (batch UInt64, number UInt64) ENGINE = MergeTree ORDER BY batch";
     client.query(ddl).execute().await.expect("created");
-    let (sender, mut acknowledged) = mpsc::unbounded_channel();
+    let (sender, mut acknowledged) = mpsc::channel(REPORTS_WAITING);
     let storing = tokio::spawn(async move {
         for batch in 0.. {
             let stored = async {
@@ -232,7 +236,7 @@ async fn acknowledged_rows_survive_a_kill(embedded: &Embedded) -> u64 {
                 }
                 insert.end().await
             };
-            if stored.await.is_err() || sender.send(batch).is_err() {
+            if stored.await.is_err() || sender.send(batch).await.is_err() {
                 return;
             }
         }

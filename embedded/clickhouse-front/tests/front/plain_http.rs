@@ -121,7 +121,7 @@ fn a_stop_lets_the_running_statement_end() {
     let Some(fresh) = Fresh::start() else { return };
     let Fresh { front, .. } = fresh;
     let address = front.address;
-    let (sent, was_sent) = std::sync::mpsc::channel();
+    let (sent, was_sent) = std::sync::mpsc::sync_channel(1);
     let asking = std::thread::spawn(move || {
         use std::io::{Read, Write};
         let mut connection = std::net::TcpStream::connect(address).expect("it listens");

@@ -14,9 +14,11 @@ struct Stored {
 
 const BATCH_ROWS: u64 = 2_000;
 const KILLS: u64 = 3;
+/// At the bound, storing waits.
+const REPORTS_WAITING: usize = 64;
 
 /// Stores batches until the front is gone; reports each one that was acknowledged.
-async fn store(client: Client, first: u64, acknowledged: mpsc::UnboundedSender<u64>) {
+async fn store(client: Client, first: u64, acknowledged: mpsc::Sender<u64>) {
     for batch in first.. {
         let stored = async {
             let mut insert = client.insert::<Stored>("survivors").await?;
@@ -25,7 +27,7 @@ async fn store(client: Client, first: u64, acknowledged: mpsc::UnboundedSender<u
             }
             insert.end().await
         };
-        if stored.await.is_err() || acknowledged.send(batch).is_err() {
+        if stored.await.is_err() || acknowledged.send(batch).await.is_err() {
             return;
         }
     }
@@ -42,7 +44,7 @@ async fn acknowledged_rows_survive_a_kill_in_mid_insert() {
     let mut next = 0;
     let mut all_acknowledged = Vec::new();
     for kill in 0..KILLS {
-        let (sender, mut acknowledged) = mpsc::unbounded_channel();
+        let (sender, mut acknowledged) = mpsc::channel(REPORTS_WAITING);
         let storing = tokio::spawn(store(front.writer(), next, sender));
         // Killed while the batch after the last of these is on its way.
         for _ in 0..=3 * kill {
