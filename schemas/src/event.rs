@@ -177,7 +177,8 @@ pub struct RepositorySnapshot {
 
 /// Payload of a listing of a repository's issues and pull requests, written as JSON by the poller.
 ///
-/// Source: `GET /repos/{o}/{r}/issues?state=all&sort=updated&direction=asc`.
+/// Source: `GET /repositories/{id}/issues?state=all`. A listing too large for one event is split
+/// into several with one `requested_at`, appended in order; only the last says `complete`.
 #[derive(Serialize, Deserialize)]
 pub struct IssuesListing {
     /// The `since` that was asked for; none: all numbers.
@@ -186,6 +187,14 @@ pub struct IssuesListing {
     /// True where every page answered. Only then may absence mean anything, and even then it is
     /// a question, not an answer (`law.md`, Absence).
     pub complete: bool,
+    /// Place among the events of a listing that was split, from 0.
+    #[serde(default, skip_serializing_if = "is_first_part")]
+    pub part: u32,
     /// Issue objects as GitHub sent them; pull requests among them carry `pull_request`.
     pub items: Vec<Box<serde_json::value::RawValue>>,
+}
+
+/// Whether a listing's part is the first, as almost all are.
+const fn is_first_part(part: &u32) -> bool {
+    *part == 0
 }

@@ -94,6 +94,8 @@ pub struct Gap {
 
 /// Payload (JSON) of an event of source `gap`: a gap was opened or closed. Gaps are events, so
 /// that a rebuild reads them and need not detect anew.
+///
+/// How a gap ended is not part of the event: it is derived from the answers that the log holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum GapEvent {
@@ -101,6 +103,8 @@ pub enum GapEvent {
     Opened {
         /// See [`Gap::gap_id`].
         gap_id: String,
+        /// Key of the entity whose state asks.
+        subject: String,
         /// See [`Gap::detector`].
         detector: Detector,
         /// See [`Gap::number`].
@@ -112,13 +116,44 @@ pub enum GapEvent {
         /// See [`Gap::opened_at`].
         at: Timestamp,
     },
-    /// It was answered.
+    /// It no longer stands.
     Closed {
         /// See [`Gap::gap_id`].
         gap_id: String,
-        /// See [`Gap::outcome`].
-        outcome: GapOutcome,
+        /// Key of the entity whose state asked.
+        subject: String,
         /// See [`Gap::closed_at`].
         at: Timestamp,
     },
+}
+
+impl GapEvent {
+    /// See [`Gap::gap_id`].
+    pub fn gap_id(&self) -> &str {
+        match self {
+            Self::Opened { gap_id, .. } | Self::Closed { gap_id, .. } => gap_id,
+        }
+    }
+
+    /// Key of the entity whose state asks.
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::Opened { subject, .. } | Self::Closed { subject, .. } => subject,
+        }
+    }
+
+    /// What happened, as the envelope's `action`.
+    pub const fn action(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::Closed { .. } => "closed",
+        }
+    }
+
+    /// When, by the log's clock.
+    pub const fn at(&self) -> Timestamp {
+        match self {
+            Self::Opened { at, .. } | Self::Closed { at, .. } => *at,
+        }
+    }
 }

@@ -1,0 +1,42 @@
+//! Detectors: what a state cannot answer is a question; a question that stands after its grace is
+//! a gap, and a gap asks GitHub until it is closed.
+//!
+//! States ask ([`Question`], derived by pure functions of one joined state), [`Watch`] remembers
+//! since when, and [`decide`] turns both and the time into [`Decision`]s. The time is the *log's
+//! clock*: the greatest `received_at` seen in the partition. So a consumer that lags opens no gap
+//! for events that wait in the log before it, whatever the wall clock says; polls append events
+//! even when nothing changed, so the log's clock moves in a quiet repository too.
+//!
+//! Nothing is lost by a crash at any point: a decision's ids are functions of the question and of
+//! how often it was asked before, so deciding again writes the same events and commands again.
+
+mod watch;
+
+pub use watch::{Decision, Patience, Watch, decide};
+
+use gapless_schemas::{Detector, Timestamp};
+
+/// Something that a state cannot answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Who asks.
+    pub detector: Detector,
+    /// Number of the item in question.
+    pub number: Option<i64>,
+    /// What shows that something is missing; part of the question's identity.
+    pub evidence: String,
+    /// When the missing fact happened, at the latest.
+    pub since: Timestamp,
+    /// What becomes of it.
+    pub urgency: Urgency,
+}
+
+/// What becomes of a question that stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// Something is missing: a gap is opened, and lowers completeness until it is closed.
+    Gap,
+    /// Nothing shows that something is missing, but webhooks alone cannot prove that nothing is:
+    /// GitHub is asked once the item has been quiet, and no gap is opened.
+    Audit,
+}

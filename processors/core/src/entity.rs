@@ -1,0 +1,205 @@
+//! What an entity is, and the list of them: adding one is a folder and a line here.
+
+use crate::detect::Question;
+use crate::law::Join;
+use crate::payload::Payload;
+use gapless_schemas::{
+    Event, Gap, GapEvent, Issue, LedgerBlock, PullRequest, Repository, StateTopic,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Identity of an entity: the host, the repository's id, and what it is called in there (a number,
+/// a block, a gap's id; the repository itself has an empty name).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    /// Which entity.
+    pub kind: Kind,
+    /// GitHub host.
+    pub host: String,
+    /// Repository id.
+    pub repository_id: i64,
+    /// Name within the repository.
+    pub name: String,
+}
+
+/// A key as text, `kind/host/repository/name`: key of the store and a gap's subject.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}/{}/{}/{}",
+            self.kind.topic().name(),
+            self.host,
+            self.repository_id,
+            self.name
+        )
+    }
+}
+
+impl Key {
+    /// The key that [`Key::to_string`] wrote, or nothing where the text is no key.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(4, '/');
+        let kind = parts.next()?;
+        Some(Self {
+            kind: Kind::ALL
+                .into_iter()
+                .find(|known| known.topic().name() == kind)?,
+            host: parts.next()?.to_owned(),
+            repository_id: parts.next()?.parse().ok()?,
+            name: parts.next()?.to_owned(),
+        })
+    }
+
+    /// Record key on its state topic: `host/repository/name`.
+    pub fn record_key(&self) -> String {
+        format!("{}/{}/{}", self.host, self.repository_id, self.name)
+    }
+}
+
+/// The partial states that one event tells.
+#[derive(Debug, Default)]
+pub struct Parts(Vec<(Key, State)>);
+
+impl Parts {
+    /// Adds a partial state of the entity called `name` in the event's repository. Events without a
+    /// repository speak of no entity yet.
+    pub(crate) fn add<E: Entity>(&mut self, event: &Event, name: impl fmt::Display, part: E) {
+        if let Some(repository_id) = event.repository_id {
+            let key = Key {
+                kind: E::KIND,
+                host: event.host.clone(),
+                repository_id,
+                name: name.to_string(),
+            };
+            self.0.push((key, part.into_state()));
+        }
+    }
+
+    /// The parts, in the order of the entities' list.
+    pub fn into_vec(self) -> Vec<(Key, State)> {
+        self.0
+    }
+}
+
+/// An entity: its state obeys the law, is lifted from single events, and is shown as a record.
+pub trait Entity: Join + Default + Sized {
+    /// Its place in the list.
+    const KIND: Kind;
+
+    /// Adds the partial states that `event` tells of entities of this kind. It reads this one event
+    /// and nothing else: no state, no clock, no other entity.
+    fn lift(event: &Event, payload: &Payload, parts: &mut Parts);
+
+    /// What the state topic says, or nothing while too little is known to say that it exists.
+    fn view(&self, key: &Key, version: i64) -> Option<Record>;
+
+    /// What the state cannot answer.
+    fn questions(&self, key: &Key) -> Vec<Question>;
+
+    /// This state as one of the list.
+    fn into_state(self) -> State;
+}
+
+macro_rules! entities {
+    ($($(#[$doc:meta])* $name:ident: $module:ident, $record:ident, $topic:ident;)*) => {
+        /// Kinds of entities.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Kind { $($(#[$doc])* $name),* }
+
+        /// The state of an entity of any kind.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub enum State { $($(#[$doc])* $name(Box<crate::$module::State>)),* }
+
+        /// The record that a state topic holds.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Record { $($(#[$doc])* $name(Box<$record>)),* }
+
+        impl Kind {
+            /// All kinds.
+            pub const ALL: [Self; [$(Self::$name),*].len()] = [$(Self::$name),*];
+
+            /// The topic of its records.
+            pub const fn topic(self) -> StateTopic {
+                match self { $(Self::$name => StateTopic::$topic),* }
+            }
+
+            /// A state of this kind that knows nothing.
+            pub fn blank(self) -> State {
+                match self { $(Self::$name => State::$name(Box::default())),* }
+            }
+        }
+
+        impl State {
+            /// See [`Join::join`]. States of different kinds never meet: a key has one kind.
+            pub fn join(&mut self, other: Self) {
+                match (self, other) {
+                    $((Self::$name(mine), Self::$name(theirs)) => mine.join(*theirs),)*
+                    (mine, theirs) => unreachable!("{mine:?} and {theirs:?} under one key"),
+                }
+            }
+
+            /// See [`Entity::view`].
+            pub fn view(&self, key: &Key, version: i64) -> Option<Record> {
+                match self { $(Self::$name(state) => state.view(key, version)),* }
+            }
+
+            /// See [`Entity::questions`].
+            pub fn questions(&self, key: &Key) -> Vec<Question> {
+                match self { $(Self::$name(state) => state.questions(key)),* }
+            }
+        }
+
+        impl Record {
+            /// The version that it was written under.
+            pub fn version(&self) -> i64 {
+                match self { $(Self::$name(record) => record.version),* }
+            }
+
+            /// True where both say the same, versions left out.
+            pub fn says_the_same(&self, other: &Self) -> bool {
+                match (self, other) {
+                    $((Self::$name(mine), Self::$name(theirs)) => {
+                        let mut theirs = theirs.clone();
+                        theirs.version = mine.version;
+                        mine == &theirs
+                    })*
+                    _ => false,
+                }
+            }
+        }
+
+        /// Everything that one event tells, of all entities; its payload is parsed once.
+        ///
+        /// # Errors
+        /// Where the payload cannot be read. Reaction: dead-letter.
+        pub fn lift(event: &Event) -> Result<(Payload, Parts), crate::payload::UnreadablePayload> {
+            let payload = Payload::parse(event)?;
+            let mut parts = Parts::default();
+            $(crate::$module::State::lift(event, &payload, &mut parts);)*
+            Ok((payload, parts))
+        }
+    };
+}
+
+entities! {
+    /// A pull request.
+    PullRequest: pull_request, PullRequest, PullRequests;
+    /// An issue.
+    Issue: issue, Issue, Issues;
+    /// A repository.
+    Repository: repository, Repository, Repositories;
+    /// A block of a repository's numbers.
+    Ledger: ledger, LedgerBlock, Ledger;
+    /// A gap.
+    Gap: gap, Gap, Gaps;
+}
+
+/// The gap event that `payload` is, if it is one.
+pub fn gap_event(payload: &Payload) -> Option<&GapEvent> {
+    match payload {
+        Payload::Gap(event) => Some(event),
+        _ => None,
+    }
+}

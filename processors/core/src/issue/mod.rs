@@ -1,0 +1,143 @@
+//! Issues: what the shared part of items does not cover is `state_reason`, which stands in the
+//! headline, and leaving by deletion or transfer.
+
+use crate::detect::Question;
+use crate::entity::{self, Entity, Key, Kind, Parts, Record};
+use crate::item::Item;
+use crate::law::{Join, Latest};
+use crate::payload::{IssueObject, Payload};
+use gapless_schemas::{Event, Presence};
+use serde::{Deserialize, Serialize};
+
+/// State of an issue.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    item: Item,
+    id: Latest<i64>,
+}
+
+impl Join for State {
+    fn join(&mut self, other: Self) {
+        self.item.join(other.item);
+        self.id.join(other.id);
+    }
+}
+
+impl State {
+    fn of(event: &Event, issue: &IssueObject) -> Self {
+        Self {
+            item: Item::of_issue(event, issue),
+            id: Latest(Some(issue.id)),
+        }
+    }
+}
+
+impl Entity for State {
+    const KIND: Kind = Kind::Issue;
+
+    fn lift(event: &Event, payload: &Payload, parts: &mut Parts) {
+        match payload {
+            Payload::Webhook(webhook) => {
+                let Some(issue) = webhook
+                    .issue
+                    .as_ref()
+                    .filter(|issue| issue.pull_request.is_none())
+                else {
+                    return;
+                };
+                let mut state = Self::of(event, issue);
+                if event.kind == "issues" {
+                    state.item.tell_action(
+                        event,
+                        issue.updated_at,
+                        issue.closed_at,
+                        webhook.sender.as_ref(),
+                    );
+                    match event.action.as_deref() {
+                        Some("deleted") => state.item.leave(event, Presence::Gone),
+                        Some("transferred") => state.item.leave(event, Presence::Moved),
+                        _ => {}
+                    }
+                }
+                parts.add(event, issue.number, state);
+            }
+            Payload::Item(item) => match (&item.issue, item.pull_request.is_some()) {
+                (Some(issue), false) if issue.pull_request.is_none() => {
+                    let mut state = Self::of(event, issue);
+                    if let Some(timeline) = &item.timeline {
+                        state.item.lifecycle.tell_timeline(event, timeline);
+                    }
+                    parts.add(event, issue.number, state);
+                }
+                (None, false) => {
+                    if let (Some(number), Some(item)) =
+                        (event.number, Item::of_answer(event, item.status))
+                    {
+                        parts.add(
+                            event,
+                            number,
+                            Self {
+                                item,
+                                id: Latest(None),
+                            },
+                        );
+                    }
+                }
+                _ => {}
+            },
+            Payload::Listing(listing) => {
+                for issue in listing
+                    .items
+                    .iter()
+                    .filter(|issue| issue.pull_request.is_none())
+                {
+                    parts.add(event, issue.number, Self::of(event, issue));
+                }
+            }
+            Payload::Repository(_) | Payload::Gap(_) | Payload::Unread => {}
+        }
+    }
+
+    fn view(&self, key: &Key, version: i64) -> Option<Record> {
+        let item = &self.item;
+        if !item.is_known() {
+            return None;
+        }
+        let headline = item.headline.get();
+        let closed_at = headline.and_then(|shown| shown.closed_at);
+        Some(Record::Issue(Box::new(gapless_schemas::Issue {
+            host: key.host.clone(),
+            repository_id: key.repository_id,
+            repository: item.repository.get().cloned(),
+            number: key.name.parse().ok()?,
+            issue_id: self.id.0,
+            version,
+            presence: item.presence(),
+            title: headline.map(|shown| shown.title.clone()),
+            state: headline.map(|shown| shown.state.clone()),
+            state_reason: headline.and_then(|shown| shown.state_reason.clone()),
+            author: headline.and_then(|shown| shown.author.clone()),
+            html_url: headline.and_then(|shown| shown.html_url.clone()),
+            labels: item.labels.get().cloned().unwrap_or_default(),
+            assignees: item.assignees.get().cloned().unwrap_or_default(),
+            milestone: headline.and_then(|shown| shown.milestone.clone()),
+            locked: headline.and_then(|shown| shown.locked),
+            comments: item.comments.get().copied(),
+            created_at: item.created_at.0,
+            updated_at: item.updated_at(),
+            closed_at,
+            transitions: item.lifecycle.transitions(item.created_at.0, closed_at),
+        })))
+    }
+
+    fn questions(&self, key: &Key) -> Vec<Question> {
+        key.name
+            .parse()
+            .map(|number| self.item.questions(number, None))
+            .unwrap_or_default()
+    }
+
+    fn into_state(self) -> entity::State {
+        entity::State::Issue(Box::new(self))
+    }
+}

@@ -1,0 +1,335 @@
+//! What an issue and a pull request have in common: both are items of one number space, shown by
+//! the same objects, closed, reopened, labelled and listed alike.
+
+use crate::detect::{Question, Urgency};
+use crate::law::{Earliest, Join, Latest, Register, Stamp};
+use crate::lifecycle::{Lifecycle, impossibility};
+use crate::payload::{Field, IssueObject, MilestoneObject, PullRequestObject, UserObject};
+use gapless_schemas::{Account, Detector, Event, Presence, Source, Timestamp, TransitionKind};
+use serde::{Deserialize, Serialize};
+
+/// The shared part of an issue's and a pull request's state.
+///
+/// Fields that every object shows together share a register: each object is one consistent look at
+/// the item, so the winner of a register is a look that GitHub really gave. Fields that some forms
+/// of the object lack have registers of their own, so that a payload without them erases nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Item {
+    pub(crate) repository: Register<String>,
+    pub(crate) created_at: Earliest<Timestamp>,
+    pub(crate) headline: Register<Headline>,
+    pub(crate) labels: Register<Vec<String>>,
+    pub(crate) assignees: Register<Vec<String>>,
+    pub(crate) comments: Register<i64>,
+    pub(crate) presence: Register<Presence>,
+    pub(crate) lifecycle: Lifecycle,
+    /// Greatest `updated_at` that a webhook or the item's own snapshot told.
+    heard_at: Latest<Timestamp>,
+    /// Greatest `updated_at` that a listing showed.
+    listed_at: Latest<Timestamp>,
+}
+
+/// The fields that every form of the object shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Headline {
+    pub(crate) title: String,
+    pub(crate) state: String,
+    pub(crate) state_reason: Option<String>,
+    pub(crate) locked: Option<bool>,
+    pub(crate) milestone: Option<String>,
+    pub(crate) author: Option<Account>,
+    pub(crate) html_url: Option<String>,
+    pub(crate) closed_at: Option<Timestamp>,
+}
+
+impl Join for Item {
+    fn join(&mut self, other: Self) {
+        self.repository.join(other.repository);
+        self.created_at.join(other.created_at);
+        self.headline.join(other.headline);
+        self.labels.join(other.labels);
+        self.assignees.join(other.assignees);
+        self.comments.join(other.comments);
+        self.presence.join(other.presence);
+        self.lifecycle.join(other.lifecycle);
+        self.heard_at.join(other.heard_at);
+        self.listed_at.join(other.listed_at);
+    }
+}
+
+/// The shared fields of an object, whichever its form.
+struct Shown<'a> {
+    title: Option<&'a String>,
+    state: Option<&'a String>,
+    state_reason: Option<&'a String>,
+    locked: Option<bool>,
+    milestone: &'a Field<MilestoneObject>,
+    user: &'a Field<UserObject>,
+    html_url: Option<&'a String>,
+    closed_at: Field<Timestamp>,
+    created_at: Option<Timestamp>,
+    updated_at: Option<Timestamp>,
+    comments: Option<i64>,
+    labels: Option<Vec<String>>,
+    assignees: Option<Vec<String>>,
+}
+
+/// Sorted names: GitHub's order of labels and assignees means nothing.
+fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable();
+    names
+}
+
+impl Item {
+    /// The partial state of the item that an issue object shows.
+    pub(crate) fn of_issue(event: &Event, issue: &IssueObject) -> Self {
+        Self::of(
+            event,
+            Shown {
+                title: issue.title.as_ref(),
+                state: issue.state.as_ref(),
+                state_reason: issue.state_reason.as_ref().and_then(Option::as_ref),
+                locked: issue.locked,
+                milestone: &issue.milestone,
+                user: &issue.user,
+                html_url: issue.html_url.as_ref(),
+                closed_at: issue.closed_at,
+                created_at: issue.created_at,
+                updated_at: issue.updated_at,
+                comments: issue.comments,
+                labels: issue
+                    .labels
+                    .as_ref()
+                    .map(|labels| sorted(labels.iter().map(|label| label.name.clone()))),
+                assignees: issue
+                    .assignees
+                    .as_ref()
+                    .map(|users| sorted(users.iter().map(|user| user.login.clone()))),
+            },
+        )
+    }
+
+    /// The partial state of the item that a pull request object shows.
+    pub(crate) fn of_pull_request(event: &Event, pull: &PullRequestObject) -> Self {
+        Self::of(
+            event,
+            Shown {
+                title: pull.title.as_ref(),
+                state: pull.state.as_ref(),
+                state_reason: None,
+                locked: pull.locked,
+                milestone: &pull.milestone,
+                user: &pull.user,
+                html_url: pull.html_url.as_ref(),
+                closed_at: pull.closed_at,
+                created_at: pull.created_at,
+                updated_at: pull.updated_at,
+                comments: pull.comments,
+                labels: pull
+                    .labels
+                    .as_ref()
+                    .map(|labels| sorted(labels.iter().map(|label| label.name.clone()))),
+                assignees: pull
+                    .assignees
+                    .as_ref()
+                    .map(|users| sorted(users.iter().map(|user| user.login.clone()))),
+            },
+        )
+    }
+
+    fn of(event: &Event, shown: Shown<'_>) -> Self {
+        let mut item = Self {
+            created_at: Earliest(shown.created_at),
+            ..Self::default()
+        };
+        if let Some(repository) = &event.repository {
+            item.repository = Register::new(Stamp::undated(event), repository.clone());
+        }
+        // An object without its own time cannot be ordered against others: it proves existence only.
+        let Some(updated_at) = shown.updated_at else {
+            return item;
+        };
+        let stamp = Stamp::new(event, updated_at);
+        match event.source {
+            Source::Listing => item.listed_at = Latest(Some(updated_at)),
+            Source::Webhook | Source::Snapshot | Source::Archive | Source::Gap => {
+                item.heard_at = Latest(Some(updated_at));
+            }
+        }
+        // An answer shows presence as of its request. A webhook shows it as of the change only: one
+        // that is redelivered after the deletion raises nobody.
+        let seen = if event.source == Source::Webhook {
+            stamp
+        } else {
+            Stamp::undated(event)
+        };
+        item.presence = Register::new(seen, Presence::Alive);
+        if let (Some(title), Some(state), Some(closed_at), Some(user)) =
+            (shown.title, shown.state, shown.closed_at, shown.user)
+        {
+            if let Some(at) = closed_at {
+                item.lifecycle.tell(TransitionKind::Closed, at, None);
+            }
+            item.headline = Register::new(
+                stamp,
+                Headline {
+                    title: title.clone(),
+                    state: state.clone(),
+                    state_reason: shown.state_reason.cloned(),
+                    locked: shown.locked,
+                    milestone: shown
+                        .milestone
+                        .as_ref()
+                        .and_then(Option::as_ref)
+                        .map(|found| found.title.clone()),
+                    author: user.clone().map(Account::from),
+                    html_url: shown.html_url.cloned(),
+                    closed_at,
+                },
+            );
+        }
+        if let Some(labels) = shown.labels {
+            item.labels = Register::new(stamp, labels);
+        }
+        if let Some(assignees) = shown.assignees {
+            item.assignees = Register::new(stamp, assignees);
+        }
+        if let Some(comments) = shown.comments {
+            item.comments = Register::new(stamp, comments);
+        }
+        item
+    }
+
+    /// The partial state of an item whose first request was answered by something else than 200.
+    /// 404 says only what this credential can see; 410 that it was deleted, 301 that it moved.
+    pub(crate) fn of_answer(event: &Event, status: u16) -> Option<Self> {
+        let presence = match status {
+            301 => Presence::Moved,
+            404 => Presence::Unreachable,
+            410 => Presence::Gone,
+            _ => return None,
+        };
+        Some(Self {
+            presence: Register::new(Stamp::undated(event), presence),
+            ..Self::default()
+        })
+    }
+
+    /// Notes that a webhook said that the item left: deleted or transferred.
+    pub(crate) fn leave(&mut self, event: &Event, presence: Presence) {
+        self.presence
+            .join(Register::new(Stamp::undated(event), presence));
+    }
+
+    /// Notes the transition that the `action` of a webhook tells. A closing's own time stands in
+    /// the object and is noted with it.
+    pub(crate) fn tell_action(
+        &mut self,
+        event: &Event,
+        updated_at: Option<Timestamp>,
+        closed_at: Field<Timestamp>,
+        sender: Option<&UserObject>,
+    ) {
+        let kind = match event.action.as_deref() {
+            Some("closed") => TransitionKind::Closed,
+            Some("reopened") => TransitionKind::Reopened,
+            Some("ready_for_review") => TransitionKind::ReadyForReview,
+            Some("converted_to_draft") => TransitionKind::ConvertedToDraft,
+            _ => return,
+        };
+        let at = match kind {
+            TransitionKind::Closed => closed_at.flatten().or(updated_at),
+            _ => updated_at,
+        };
+        if let Some(at) = at {
+            self.lifecycle
+                .tell(kind, at, sender.map(|user| user.login.as_str()));
+        }
+    }
+
+    /// Whether the item was ever shown: a mere 404 makes no issue.
+    pub(crate) fn is_known(&self) -> bool {
+        self.created_at.0.is_some()
+    }
+
+    /// Whether it is there; an item that was shown is there until something says otherwise.
+    pub(crate) fn presence(&self) -> Presence {
+        self.presence.get().copied().unwrap_or(Presence::Alive)
+    }
+
+    /// Greatest `updated_at` known, from whatever source.
+    pub(crate) fn updated_at(&self) -> Option<Timestamp> {
+        self.heard_at.0.max(self.listed_at.0)
+    }
+
+    /// What this state cannot answer, beside what the number space asks.
+    pub(crate) fn questions(&self, number: i64, draft: Option<bool>) -> Vec<Question> {
+        let mut questions = Vec::new();
+        if self.presence() != Presence::Alive {
+            return questions;
+        }
+        let mut ask = |detector, since, evidence| {
+            questions.push(Question {
+                detector,
+                number: Some(number),
+                evidence,
+                since,
+                urgency: Urgency::Gap,
+            });
+        };
+        if let Some(listed_at) = self.listed_at.0
+            && self.heard_at.0.is_none_or(|heard_at| listed_at > heard_at)
+        {
+            let heard = self
+                .heard_at
+                .0
+                .map_or_else(|| "nothing".to_owned(), |at| at.to_string());
+            ask(
+                Detector::Clock,
+                listed_at,
+                format!("GitHub lists it as changed at {listed_at}; heard up to {heard}"),
+            );
+        }
+        let contested = [
+            ("its headline", self.headline.contested()),
+            ("labels", self.labels.contested()),
+            ("assignees", self.assignees.contested()),
+        ];
+        if let Some((what, stamp)) = contested
+            .into_iter()
+            .find_map(|(what, stamp)| Some((what, stamp?)))
+        {
+            let at = stamp.entity_time;
+            ask(
+                Detector::ContestedSecond,
+                at,
+                format!("deliveries of {at} differ in {what}"),
+            );
+        }
+        if let Some(headline) = self.headline.get() {
+            let transitions = self
+                .lifecycle
+                .transitions(self.created_at.0, headline.closed_at);
+            if let Some((at, evidence)) = impossibility(&transitions, Some(&headline.state), draft)
+                // A timeline later than all that is known has said all that GitHub will say.
+                && self.lifecycle.proven_until().is_none_or(|until| self.updated_at().is_some_and(|at| at > until))
+            {
+                ask(Detector::ImpossibleTransition, at, evidence);
+            }
+        }
+        if questions.is_empty()
+            && let Some(at) = self.updated_at()
+            && self.lifecycle.proven_until().is_none_or(|until| at > until)
+        {
+            questions.push(Question {
+                detector: Detector::UnprovenHistory,
+                number: Some(number),
+                evidence: format!("changed at {at}, told by webhooks alone"),
+                since: at,
+                urgency: Urgency::Audit,
+            });
+        }
+        questions
+    }
+}

@@ -1,0 +1,42 @@
+//! The building blocks of every state, and the law that they obey.
+//!
+//! A state is a product of [`Register`]s, of sets of dated facts that only grow, and of minima and
+//! maxima. Each of these has a join that is idempotent, commutative and associative; a product of
+//! such joins has it too. So a state built from the same events is the same, whatever their order
+//! and however often each arrives.
+
+mod extremum;
+mod register;
+mod stamp;
+
+pub use extremum::{Earliest, Latest};
+pub use register::Register;
+pub use stamp::Stamp;
+
+/// A join-semilattice: `join` is idempotent, commutative and associative.
+pub trait Join {
+    /// Makes `self` the least state that knows all that `self` and `other` know.
+    fn join(&mut self, other: Self);
+}
+
+/// Joins maps key by key.
+impl<K: Ord, V: Join> Join for std::collections::BTreeMap<K, V> {
+    fn join(&mut self, other: Self) {
+        use std::collections::btree_map::Entry;
+        for (key, value) in other {
+            match self.entry(key) {
+                Entry::Occupied(mut entry) => entry.get_mut().join(value),
+                Entry::Vacant(entry) => {
+                    entry.insert(value);
+                }
+            }
+        }
+    }
+}
+
+/// Joins sets by union.
+impl<K: Ord> Join for std::collections::BTreeSet<K> {
+    fn join(&mut self, mut other: Self) {
+        self.append(&mut other);
+    }
+}

@@ -1,0 +1,213 @@
+//! The ledger: which numbers of a repository exist, and which of them nobody has told of.
+//!
+//! Issues, pull requests and discussions share one counter, so a number below the highest that is
+//! neither known nor explained is a question. A repository's numbers are joined in blocks of 1,024,
+//! so that no state grows without bound; a number in one block tells the block before it that it is
+//! full.
+
+use crate::detect::{Question, Urgency};
+use crate::entity::{self, Entity, Key, Kind, Parts, Record};
+use crate::law::{Earliest, Join, Latest, Register, Stamp};
+use crate::payload::Payload;
+use gapless_schemas::{Detector, Event, LedgerBlock, LedgerDay, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Numbers in a block.
+const BLOCK_NUMBERS: i64 = 1_024;
+
+/// State of one block.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    repository: Register<String>,
+    /// Numbers known as an item, by their place in the block, with their creation.
+    known: BTreeMap<u16, Earliest<Timestamp>>,
+    /// Numbers that GitHub answered for with 301, 404 or 410, with when that was asked.
+    explained: BTreeMap<u16, Latest<Timestamp>>,
+    /// Set by any number of a later block: every number of this one exists. The time is that
+    /// number's creation: what is missing here is not younger.
+    full: Earliest<Timestamp>,
+}
+
+impl Join for State {
+    fn join(&mut self, other: Self) {
+        self.repository.join(other.repository);
+        self.known.join(other.known);
+        self.explained.join(other.explained);
+        self.full.join(other.full);
+    }
+}
+
+/// A missing number and when it must have been created, at the latest.
+struct Missing {
+    number: i64,
+    before: Timestamp,
+}
+
+impl State {
+    fn add(event: &Event, number: i64, parts: &mut Parts, fill: impl Fn(u16, &mut Self)) {
+        // Numbers start at 1; anything else is no number of GitHub's.
+        let Some((block, place)) = place(number) else {
+            return;
+        };
+        let mut state = Self::default();
+        if let Some(repository) = &event.repository {
+            state.repository = Register::new(Stamp::undated(event), repository.clone());
+        }
+        fill(place, &mut state);
+        parts.add(event, block, state);
+    }
+
+    fn know(event: &Event, number: i64, created_at: Option<Timestamp>, parts: &mut Parts) {
+        let Some(created_at) = created_at else { return };
+        Self::add(event, number, parts, |place, state| {
+            state.known.insert(place, Earliest(Some(created_at)));
+        });
+        if let Some((block, _)) = place(number).filter(|(block, _)| *block > 0) {
+            parts.add(
+                event,
+                block - 1,
+                Self {
+                    full: Earliest(Some(created_at)),
+                    ..Self::default()
+                },
+            );
+        }
+    }
+
+    fn highest_place(&self) -> Option<u16> {
+        match self.full.0 {
+            Some(_) => Some((BLOCK_NUMBERS - 1) as u16),
+            None => self.known.keys().next_back().copied(),
+        }
+    }
+
+    /// Days of all numbers up to the highest, and the missing ones, in one pass from the top: what
+    /// has no creation of its own belongs to that of the next known number.
+    fn walk(&self, block: i64) -> (Vec<Missing>, BTreeMap<i32, LedgerDay>) {
+        let mut missing = Vec::new();
+        let mut days = BTreeMap::new();
+        let Some(highest) = self.highest_place() else {
+            return (missing, days);
+        };
+        let mut next = self.full.0;
+        for place in (0..=highest).rev() {
+            let created_at = self.known.get(&place).and_then(|at| at.0);
+            next = created_at.or(next);
+            let Some(before) = next else { continue };
+            let accounted = created_at.is_some() || self.explained.contains_key(&place);
+            let day = before.day();
+            let entry = days.entry(day).or_insert(LedgerDay {
+                day,
+                existing: 0,
+                accounted: 0,
+            });
+            entry.existing += 1;
+            entry.accounted += i64::from(accounted);
+            if !accounted {
+                missing.push(Missing {
+                    number: number(block, place),
+                    before,
+                });
+            }
+        }
+        missing.reverse();
+        (missing, days)
+    }
+}
+
+fn place(number: i64) -> Option<(i64, u16)> {
+    (number >= 1).then(|| {
+        (
+            (number - 1) / BLOCK_NUMBERS,
+            ((number - 1) % BLOCK_NUMBERS) as u16,
+        )
+    })
+}
+
+fn number(block: i64, place: u16) -> i64 {
+    block * BLOCK_NUMBERS + i64::from(place) + 1
+}
+
+impl Entity for State {
+    const KIND: Kind = Kind::Ledger;
+
+    fn lift(event: &Event, payload: &Payload, parts: &mut Parts) {
+        match payload {
+            Payload::Webhook(webhook) => {
+                if let Some(pull) = &webhook.pull_request {
+                    Self::know(event, pull.number, pull.created_at, parts);
+                } else if let Some(issue) = &webhook.issue {
+                    Self::know(event, issue.number, issue.created_at, parts);
+                }
+            }
+            Payload::Item(item) => {
+                let pull = item
+                    .pull_request
+                    .as_ref()
+                    .map(|pull| (pull.number, pull.created_at));
+                let issue = item
+                    .issue
+                    .as_ref()
+                    .map(|issue| (issue.number, issue.created_at));
+                if let Some((number, created_at)) = pull.or(issue) {
+                    Self::know(event, number, created_at, parts);
+                } else if let (301 | 404 | 410, Some(number)) = (item.status, event.number) {
+                    Self::add(event, number, parts, |place, state| {
+                        state.explained.insert(place, Latest(Some(event.as_of())));
+                    });
+                }
+            }
+            Payload::Listing(listing) => {
+                for issue in &listing.items {
+                    Self::know(event, issue.number, issue.created_at, parts);
+                }
+            }
+            Payload::Repository(_) | Payload::Gap(_) | Payload::Unread => {}
+        }
+    }
+
+    fn view(&self, key: &Key, version: i64) -> Option<Record> {
+        let block = key.name.parse().ok()?;
+        let highest = number(block, self.highest_place()?);
+        let (missing, days) = self.walk(block);
+        Some(Record::Ledger(Box::new(LedgerBlock {
+            host: key.host.clone(),
+            repository_id: key.repository_id,
+            repository: self.repository.get().cloned(),
+            block,
+            version,
+            highest,
+            known: self.known.len() as i64,
+            explained: self
+                .explained
+                .keys()
+                .filter(|place| !self.known.contains_key(place))
+                .count() as i64,
+            missing: missing.iter().map(|missing| missing.number).collect(),
+            days: days.into_values().collect(),
+        })))
+    }
+
+    fn questions(&self, key: &Key) -> Vec<Question> {
+        let Ok(block) = key.name.parse() else {
+            return Vec::new();
+        };
+        let (missing, _) = self.walk(block);
+        let ask = |missing: Missing| Question {
+            detector: Detector::NumberSpace,
+            number: Some(missing.number),
+            evidence: format!(
+                "number {} was never told of, though higher ones were",
+                missing.number
+            ),
+            since: missing.before,
+            urgency: Urgency::Gap,
+        };
+        missing.into_iter().map(ask).collect()
+    }
+
+    fn into_state(self) -> entity::State {
+        entity::State::Ledger(Box::new(self))
+    }
+}

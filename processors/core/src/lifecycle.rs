@@ -1,0 +1,188 @@
+//! The transitions of an issue or pull request, told by several witnesses.
+//!
+//! A webhook, `closed_at` and the timeline tell the same closing with times that differ by a
+//! second or so (`closed_at` differs from `updated_at` in 10 of 83 recorded closings, from
+//! `merged_at` in 6 of 70): a union of them would close twice. So what webhooks and objects told is
+//! kept apart from what the last complete timeline told, and [`Lifecycle::transitions`] derives one
+//! sequence from both, each time anew:
+//!
+//! 1. the timeline's transitions, known to be complete up to its request;
+//! 2. of the others, those later than that (less [`SKEW`], for clocks differ) which match none of
+//!    the timeline's;
+//! 3. `closed_at` of a closed item, where neither has a closing near it: timelines omit some.
+//!
+//! Storing merged runs instead would lose: "closed at 1" and "closed at 9" merged into one, then
+//! "reopened at 5" arrives late, and nobody knows that it was closed again.
+
+use crate::law::{Join, Register, Stamp};
+use crate::payload::TimelineEvent;
+use gapless_schemas::{Event, Timestamp, Transition, TransitionKind};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Witnesses of one transition differ by at most this.
+const SAME_WITHIN_MILLIS: i64 = 5_000;
+
+/// How far a request's start and GitHub's clock may lie apart before a timeline's end is doubtful.
+const SKEW_MILLIS: i64 = 10_000;
+
+/// What is known of an item's transitions. See the module for the argument.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Lifecycle {
+    /// Told by webhooks, or by an object's `closed_at`; the value is who did it, where told.
+    told: BTreeMap<(TransitionKind, Timestamp), Actor>,
+    /// The last complete timeline; its stamp's time is the request's start.
+    timeline: Register<Vec<Transition>>,
+}
+
+/// Who did it, the least login where witnesses differ (they do not, but the law must hold).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Actor(Option<String>);
+
+impl Join for Actor {
+    fn join(&mut self, other: Self) {
+        if let Some(theirs) = other.0
+            && self.0.as_ref().is_none_or(|mine| theirs < *mine)
+        {
+            self.0 = Some(theirs);
+        }
+    }
+}
+
+impl Join for Lifecycle {
+    fn join(&mut self, other: Self) {
+        self.told.join(other.told);
+        self.timeline.join(other.timeline);
+    }
+}
+
+impl Lifecycle {
+    /// Notes a transition that a webhook or an object tells.
+    pub(crate) fn tell(&mut self, kind: TransitionKind, at: Timestamp, actor: Option<&str>) {
+        self.told
+            .entry((kind, at))
+            .or_default()
+            .join(Actor(actor.map(str::to_owned)));
+    }
+
+    /// Notes a complete timeline that `event` brought.
+    pub(crate) fn tell_timeline(&mut self, event: &Event, entries: &[TimelineEvent]) {
+        let mut transitions: Vec<Transition> = entries
+            .iter()
+            .filter_map(|entry| {
+                let kind = match entry.event.as_str() {
+                    "closed" => TransitionKind::Closed,
+                    "reopened" => TransitionKind::Reopened,
+                    "ready_for_review" => TransitionKind::ReadyForReview,
+                    "convert_to_draft" => TransitionKind::ConvertedToDraft,
+                    _ => return None,
+                };
+                let actor = entry.actor.as_ref().map(|user| user.login.clone());
+                Some(Transition {
+                    kind,
+                    at: entry.created_at?,
+                    actor,
+                })
+            })
+            .collect();
+        transitions.sort_by_key(|transition| transition.at);
+        self.timeline
+            .join(Register::new(Stamp::undated(event), transitions));
+    }
+
+    /// Up to when a complete timeline is known.
+    pub(crate) fn proven_until(&self) -> Option<Timestamp> {
+        self.timeline.stamp().map(|stamp| stamp.as_of)
+    }
+
+    /// The one sequence that all witnesses agree on, oldest first. `created_at` opens it;
+    /// `closed_at` is that of an item closed now.
+    pub(crate) fn transitions(
+        &self,
+        created_at: Option<Timestamp>,
+        closed_at: Option<Timestamp>,
+    ) -> Vec<Transition> {
+        let mut found: Vec<Transition> = created_at
+            .map(|at| Transition {
+                kind: TransitionKind::Opened,
+                at,
+                actor: None,
+            })
+            .into_iter()
+            .chain(self.timeline.get().into_iter().flatten().cloned())
+            .collect();
+        let from = self
+            .proven_until()
+            .map(|until| until.plus_millis(-SKEW_MILLIS));
+        let later = self
+            .told
+            .iter()
+            .filter(|((_, at), _)| from.is_none_or(|from| *at > from));
+        let closing = closed_at.map(|at| (TransitionKind::Closed, at, None));
+        let candidates = later
+            .map(|((kind, at), actor)| (*kind, *at, actor.0.clone()))
+            .chain(closing);
+        for (kind, at, actor) in candidates {
+            let same = |known: &Transition| {
+                known.kind == kind && known.at.millis_since(at).abs() <= SAME_WITHIN_MILLIS
+            };
+            match found.iter_mut().find(|known| same(known)) {
+                Some(known) => known.actor = known.actor.take().or(actor),
+                None => found.push(Transition { kind, at, actor }),
+            }
+        }
+        // Stable: within a second, the timeline's own order stands.
+        found.sort_by_key(|transition| transition.at);
+        found
+    }
+}
+
+/// The first transition that cannot follow the ones before it: with its place, what is wrong. Also
+/// where the sequence ends in another state than the object shows.
+pub(crate) fn impossibility(
+    transitions: &[Transition],
+    state: Option<&str>,
+    draft: Option<bool>,
+) -> Option<(Timestamp, String)> {
+    let mut closed = false;
+    let mut was_draft = None;
+    for Transition { kind, at, .. } in transitions {
+        let wrong = match kind {
+            TransitionKind::Opened => None,
+            TransitionKind::Closed if closed => Some("closed twice without a reopening"),
+            TransitionKind::Reopened if !closed => Some("reopened without a closing"),
+            TransitionKind::ReadyForReview if was_draft == Some(false) => Some("made ready twice"),
+            TransitionKind::ConvertedToDraft if was_draft == Some(true) => {
+                Some("made a draft twice")
+            }
+            _ => None,
+        };
+        if let Some(wrong) = wrong {
+            return Some((*at, format!("{wrong}, at {at}")));
+        }
+        match kind {
+            TransitionKind::Opened => {}
+            TransitionKind::Closed => closed = true,
+            TransitionKind::Reopened => closed = false,
+            TransitionKind::ReadyForReview => was_draft = Some(false),
+            TransitionKind::ConvertedToDraft => was_draft = Some(true),
+        }
+    }
+    let at = transitions.last()?.at;
+    match (state, closed) {
+        (Some("closed"), false) => {
+            Some((at, "shown as closed, but no closing is known".to_owned()))
+        }
+        (Some("open"), true) => Some((
+            at,
+            format!("shown as open, but no reopening is known after {at}"),
+        )),
+        _ => match (draft, was_draft) {
+            (Some(shown), Some(known)) if shown != known => Some((
+                at,
+                format!("shown with draft {shown}, but its transitions end with draft {known}"),
+            )),
+            _ => None,
+        },
+    }
+}

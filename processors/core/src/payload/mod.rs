@@ -1,0 +1,163 @@
+//! What lifts read of a payload: parsed once for every event, only the fields that a state needs.
+//!
+//! A field that a payload lacks must change nothing, a field that is present and null sets null;
+//! hence [`Field`], which tells the two apart. Unknown fields are passed over: GitHub adds some
+//! every month.
+
+mod objects;
+mod timeline;
+
+pub use objects::{
+    BranchObject, IssueObject, LabelObject, MilestoneObject, OwnerObject, PullRequestLink,
+    PullRequestObject, RepositoryObject, ReviewObject, TeamObject, UserObject,
+};
+pub use timeline::TimelineEvent;
+
+use gapless_schemas::{Event, GapEvent, ListingKind, SnapshotKind, Source, Timestamp};
+use serde::{Deserialize, Deserializer};
+
+/// A nullable field: `None` where the payload lacks it, `Some(None)` where it is null.
+pub type Field<T> = Option<Option<T>>;
+
+/// Reads a present field, null or not; with `#[serde(default)]` a missing one stays `None`.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Field<T>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Reads GitHub's time texts. A time that is no time is a payload error: the event goes to the
+/// dead letters rather than into a state under a wrong time.
+mod time {
+    use super::{Deserialize, Deserializer, Timestamp};
+    use serde::de::Error;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form<'a> {
+        Text(#[serde(borrow)] std::borrow::Cow<'a, str>),
+        Seconds(i64),
+    }
+
+    pub(super) fn optional<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        match Option::<Form<'de>>::deserialize(deserializer)? {
+            None => Ok(None),
+            // `push` payloads give a repository's times in seconds.
+            Some(Form::Seconds(seconds)) => Ok(Some(Timestamp::from_seconds(seconds))),
+            Some(Form::Text(text)) => text.parse().map(Some).map_err(D::Error::custom),
+        }
+    }
+
+    pub(super) fn nullable<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Option<Timestamp>>, D::Error> {
+        optional(deserializer).map(Some)
+    }
+}
+
+/// A webhook's payload.
+#[derive(Debug, Default, Deserialize)]
+pub struct Webhook {
+    /// `pull_request`, full or simplified, by the event's kind.
+    pub pull_request: Option<PullRequestObject>,
+    /// `issue`; of a comment on a pull request too.
+    pub issue: Option<IssueObject>,
+    /// `review`.
+    pub review: Option<ReviewObject>,
+    /// `repository`.
+    pub repository: Option<RepositoryObject>,
+    /// `sender`.
+    pub sender: Option<UserObject>,
+    /// Head before, of a `synchronize`; ref before, of a `push`.
+    pub before: Option<String>,
+    /// Head after.
+    pub after: Option<String>,
+}
+
+/// The payload of a snapshot of an item; see [`gapless_schemas::ItemSnapshot`].
+#[derive(Debug, Deserialize)]
+pub struct Item {
+    /// Status of the first request.
+    pub status: u16,
+    /// The issue object.
+    pub issue: Option<IssueObject>,
+    /// The full pull request object.
+    pub pull_request: Option<PullRequestObject>,
+    /// Every review.
+    pub reviews: Option<Vec<ReviewObject>>,
+    /// Every timeline event.
+    pub timeline: Option<Vec<TimelineEvent>>,
+}
+
+/// The payload of a snapshot of a repository; see [`gapless_schemas::RepositorySnapshot`].
+#[derive(Debug, Deserialize)]
+pub struct RepositoryAnswer {
+    /// Status of the request.
+    pub status: u16,
+    /// The repository object of a 200.
+    pub repository: Option<RepositoryObject>,
+}
+
+/// The payload of a listing; see [`gapless_schemas::IssuesListing`].
+#[derive(Debug, Deserialize)]
+pub struct Listing {
+    /// True where every page answered.
+    pub complete: bool,
+    /// Issue objects, pull requests among them.
+    pub items: Vec<IssueObject>,
+}
+
+/// A payload, parsed by the event's source and kind.
+#[derive(Debug)]
+pub enum Payload {
+    /// Of a webhook.
+    Webhook(Box<Webhook>),
+    /// Of an item's snapshot.
+    Item(Box<Item>),
+    /// Of a repository's snapshot.
+    Repository(Box<RepositoryAnswer>),
+    /// Of a listing of issues and pull requests.
+    Listing(Listing),
+    /// Of a gap event.
+    Gap(GapEvent),
+    /// Kept in the log, but no entity reads it yet.
+    Unread,
+}
+
+/// A payload that cannot be read. Reaction: dead-letter.
+#[derive(Debug, thiserror::Error)]
+#[error("the payload of {kind} cannot be read: {error}")]
+pub struct UnreadablePayload {
+    kind: String,
+    error: serde_json::Error,
+}
+
+impl Payload {
+    /// Parses the payload of `event`, once for all entities.
+    ///
+    /// # Errors
+    /// Where a field that some state needs has a form that GitHub does not document.
+    pub fn parse(event: &Event) -> Result<Self, UnreadablePayload> {
+        let bytes = event.payload.as_slice();
+        let parsed = match (event.source, event.kind.as_str()) {
+            (Source::Webhook, _) => serde_json::from_slice(bytes).map(Self::Webhook),
+            (Source::Snapshot, kind) if kind == SnapshotKind::Item.name() => {
+                serde_json::from_slice(bytes).map(Self::Item)
+            }
+            (Source::Snapshot, kind) if kind == SnapshotKind::Repository.name() => {
+                serde_json::from_slice(bytes).map(Self::Repository)
+            }
+            (Source::Listing, kind) if kind == ListingKind::Issues.name() => {
+                serde_json::from_slice(bytes).map(Self::Listing)
+            }
+            (Source::Gap, _) => serde_json::from_slice(bytes).map(Self::Gap),
+            (Source::Snapshot | Source::Listing | Source::Archive, _) => Ok(Self::Unread),
+        };
+        parsed.map_err(|error| UnreadablePayload {
+            kind: event.kind.clone(),
+            error,
+        })
+    }
+}

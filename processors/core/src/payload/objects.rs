@@ -1,0 +1,229 @@
+use super::{Field, present, time};
+use gapless_schemas::{Account, Timestamp};
+use serde::Deserialize;
+
+/// A user, bot or organisation. Source: `simple-user` of GitHub's REST description.
+#[derive(Clone, Debug, Deserialize)]
+pub struct UserObject {
+    /// Id.
+    pub id: i64,
+    /// Login.
+    pub login: String,
+    /// `User`, `Bot`, `Organization`, `Mannequin`.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+}
+
+impl From<UserObject> for Account {
+    fn from(user: UserObject) -> Self {
+        let bot = user.kind.as_deref() == Some("Bot") || user.login.ends_with("[bot]");
+        Self {
+            id: user.id,
+            login: user.login,
+            bot,
+        }
+    }
+}
+
+/// A label: its name only, labels are no entities yet.
+#[derive(Debug, Deserialize)]
+pub struct LabelObject {
+    /// Name.
+    pub name: String,
+}
+
+/// A team whose review was requested.
+#[derive(Debug, Deserialize)]
+pub struct TeamObject {
+    /// Slug.
+    pub slug: Option<String>,
+    /// Name, for hosts that send no slug.
+    pub name: String,
+}
+
+/// A milestone: its title only.
+#[derive(Debug, Deserialize)]
+pub struct MilestoneObject {
+    /// Title.
+    pub title: String,
+}
+
+/// One side of a pull request.
+#[derive(Debug, Deserialize)]
+pub struct BranchObject {
+    /// Branch.
+    #[serde(rename = "ref")]
+    pub name: String,
+    /// Commit.
+    pub sha: String,
+}
+
+/// A pull request: full in `pull_request` webhooks and `GET …/pulls/{n}`, without figures and
+/// `merged` in review webhooks.
+#[derive(Debug, Deserialize)]
+pub struct PullRequestObject {
+    /// Pull request id.
+    pub id: i64,
+    /// Number.
+    pub number: i64,
+    /// `open` or `closed`.
+    pub state: Option<String>,
+    /// Title.
+    pub title: Option<String>,
+    /// Draft; absent on old hosts.
+    pub draft: Option<bool>,
+    /// Conversation locked.
+    pub locked: Option<bool>,
+    /// Page.
+    pub html_url: Option<String>,
+    /// Author; null where the account was deleted.
+    #[serde(default, deserialize_with = "present")]
+    pub user: Field<UserObject>,
+    /// Labels.
+    pub labels: Option<Vec<LabelObject>>,
+    /// Assignees.
+    pub assignees: Option<Vec<UserObject>>,
+    /// Reviewers asked and not yet heard.
+    pub requested_reviewers: Option<Vec<UserObject>>,
+    /// Teams asked and not yet heard.
+    pub requested_teams: Option<Vec<TeamObject>>,
+    /// Milestone.
+    #[serde(default, deserialize_with = "present")]
+    pub milestone: Field<MilestoneObject>,
+    /// Where it comes from.
+    pub head: Option<BranchObject>,
+    /// Where it goes to.
+    pub base: Option<BranchObject>,
+    /// Created.
+    #[serde(default, deserialize_with = "time::optional")]
+    pub created_at: Option<Timestamp>,
+    /// Changed.
+    #[serde(default, deserialize_with = "time::optional")]
+    pub updated_at: Option<Timestamp>,
+    /// Closed.
+    #[serde(default, deserialize_with = "time::nullable")]
+    pub closed_at: Field<Timestamp>,
+    /// Merged.
+    #[serde(default, deserialize_with = "time::nullable")]
+    pub merged_at: Field<Timestamp>,
+    /// Who merged it; full objects only.
+    #[serde(default, deserialize_with = "present")]
+    pub merged_by: Field<UserObject>,
+    /// Full objects only.
+    pub additions: Option<i64>,
+    /// Full objects only.
+    pub deletions: Option<i64>,
+    /// Full objects only.
+    pub changed_files: Option<i64>,
+    /// Full objects only.
+    pub commits: Option<i64>,
+    /// Full objects only.
+    pub comments: Option<i64>,
+    /// Full objects only.
+    pub review_comments: Option<i64>,
+}
+
+/// What an issue object says of being a pull request.
+#[derive(Debug, Deserialize)]
+pub struct PullRequestLink {
+    /// Merged; absent on old hosts.
+    #[serde(default, deserialize_with = "time::nullable")]
+    pub merged_at: Field<Timestamp>,
+}
+
+/// An issue; pull requests are shown in this form too, then with `pull_request`.
+#[derive(Debug, Deserialize)]
+pub struct IssueObject {
+    /// Issue id; for a pull request not the id of the pull request.
+    pub id: i64,
+    /// Number.
+    pub number: i64,
+    /// Present where it is a pull request.
+    pub pull_request: Option<PullRequestLink>,
+    /// `open` or `closed`.
+    pub state: Option<String>,
+    /// Why it is in that state.
+    #[serde(default, deserialize_with = "present")]
+    pub state_reason: Field<String>,
+    /// Title.
+    pub title: Option<String>,
+    /// Draft; only of pull requests.
+    pub draft: Option<bool>,
+    /// Conversation locked.
+    pub locked: Option<bool>,
+    /// Page.
+    pub html_url: Option<String>,
+    /// Author; null where the account was deleted.
+    #[serde(default, deserialize_with = "present")]
+    pub user: Field<UserObject>,
+    /// Labels.
+    pub labels: Option<Vec<LabelObject>>,
+    /// Assignees.
+    pub assignees: Option<Vec<UserObject>>,
+    /// Milestone.
+    #[serde(default, deserialize_with = "present")]
+    pub milestone: Field<MilestoneObject>,
+    /// Comments.
+    pub comments: Option<i64>,
+    /// Created.
+    #[serde(default, deserialize_with = "time::optional")]
+    pub created_at: Option<Timestamp>,
+    /// Changed.
+    #[serde(default, deserialize_with = "time::optional")]
+    pub updated_at: Option<Timestamp>,
+    /// Closed.
+    #[serde(default, deserialize_with = "time::nullable")]
+    pub closed_at: Field<Timestamp>,
+}
+
+/// A review.
+#[derive(Debug, Deserialize)]
+pub struct ReviewObject {
+    /// Review id.
+    pub id: i64,
+    /// Reviewer; null where the account was deleted.
+    pub user: Option<UserObject>,
+    /// Lower case in webhooks, upper case in answers.
+    pub state: String,
+    /// Commit.
+    pub commit_id: Option<String>,
+    /// Submitted; absent while pending.
+    #[serde(default, deserialize_with = "time::optional")]
+    pub submitted_at: Option<Timestamp>,
+}
+
+/// A repository, as every webhook carries it.
+#[derive(Debug, Deserialize)]
+pub struct RepositoryObject {
+    /// Id.
+    pub id: i64,
+    /// `owner/name`.
+    pub full_name: String,
+    /// Owner.
+    pub owner: Option<OwnerObject>,
+    /// Visible to members only.
+    pub private: Option<bool>,
+    /// Read-only; absent on old hosts.
+    pub archived: Option<bool>,
+    /// A fork.
+    pub fork: Option<bool>,
+    /// Default branch.
+    pub default_branch: Option<String>,
+    /// Created.
+    #[serde(default, deserialize_with = "time::optional")]
+    pub created_at: Option<Timestamp>,
+    /// Changed.
+    #[serde(default, deserialize_with = "time::optional")]
+    pub updated_at: Option<Timestamp>,
+}
+
+/// An owner; `push` payloads give a name instead of a login.
+#[derive(Debug, Deserialize)]
+pub struct OwnerObject {
+    /// Id.
+    pub id: Option<i64>,
+    /// Login.
+    pub login: Option<String>,
+    /// Name, in `push` payloads.
+    pub name: Option<String>,
+}

@@ -1,0 +1,29 @@
+use super::{UserObject, time};
+use gapless_schemas::Timestamp;
+use serde::Deserialize;
+
+/// One entry of an issue's or pull request's timeline: the union of the forms we read.
+///
+/// Source: `GET /repos/{o}/{r}/issues/{n}/timeline`. Most kinds have `created_at`; `reviewed` has
+/// `submitted_at`, `committed` has the commit's own dates.
+#[derive(Debug, Deserialize)]
+pub struct TimelineEvent {
+    /// Kind, e.g. `closed`; absent in kinds that GitHub adds without telling.
+    #[serde(default)]
+    pub event: String,
+    /// When.
+    #[serde(default, deserialize_with = "time::optional")]
+    pub created_at: Option<Timestamp>,
+    /// Who.
+    pub actor: Option<UserObject>,
+    /// Of `committed`.
+    pub author: Option<CommitPerson>,
+}
+
+/// Author of a commit; in other kinds `author` is a user, whose fields are passed over.
+#[derive(Debug, Deserialize)]
+pub struct CommitPerson {
+    /// Author date.
+    #[serde(default, deserialize_with = "time::optional")]
+    pub date: Option<Timestamp>,
+}

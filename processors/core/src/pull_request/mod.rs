@@ -1,0 +1,199 @@
+//! Pull requests, with their reviews, requests and heads: sets that are small by nature.
+
+mod lift;
+mod view;
+
+use crate::detect::{Question, Urgency};
+use crate::entity::{self, Entity, Key, Kind, Parts, Record};
+use crate::item::Item;
+use crate::law::{Earliest, Join, Latest, Register};
+use crate::payload::Payload;
+use gapless_schemas::{Account, Detector, Event, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// State of a pull request.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    item: Item,
+    id: Latest<i64>,
+    draft: Register<bool>,
+    merged_at: Register<Option<Timestamp>>,
+    branches: Register<Branches>,
+    requested: Register<Requested>,
+    /// Only in full objects: a review's payload lacks them and must not erase them.
+    figures: Register<Figures>,
+    reviews: BTreeMap<i64, Review>,
+    /// Head commits that an object showed, each with the first time that it did.
+    shown_heads: BTreeMap<String, Earliest<Timestamp>>,
+    /// What `synchronize` told: the head went from `.1` to `.2` at `.0`.
+    heads: BTreeSet<(Timestamp, String, String)>,
+    first_head: Earliest<(Timestamp, String)>,
+    first_commit_at: Earliest<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Branches {
+    base_ref: String,
+    head_ref: String,
+    head_sha: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Requested {
+    reviewers: Vec<String>,
+    teams: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Figures {
+    additions: i64,
+    deletions: i64,
+    changed_files: i64,
+    commits: i64,
+    review_comments: Option<i64>,
+    merged_by: Option<Account>,
+}
+
+/// A review. Its state needs no stamp: it never changes but to `dismissed`, and never back, so
+/// "dismissed" is a fact that only comes true.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Review {
+    submitted_at: Earliest<Timestamp>,
+    given: Latest<String>,
+    dismissed: bool,
+    commit_sha: Latest<String>,
+    reviewer: Latest<Reviewer>,
+}
+
+/// A reviewer, with an order so that the greatest can win; witnesses do not differ in practice.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Reviewer {
+    id: i64,
+    login: String,
+    bot: bool,
+}
+
+impl Join for Review {
+    fn join(&mut self, other: Self) {
+        self.submitted_at.join(other.submitted_at);
+        self.given.join(other.given);
+        self.dismissed |= other.dismissed;
+        self.commit_sha.join(other.commit_sha);
+        self.reviewer.join(other.reviewer);
+    }
+}
+
+impl Join for State {
+    fn join(&mut self, other: Self) {
+        self.item.join(other.item);
+        self.id.join(other.id);
+        self.draft.join(other.draft);
+        self.merged_at.join(other.merged_at);
+        self.branches.join(other.branches);
+        self.requested.join(other.requested);
+        self.figures.join(other.figures);
+        self.reviews.join(other.reviews);
+        self.shown_heads.join(other.shown_heads);
+        self.heads.join(other.heads);
+        self.first_head.join(other.first_head);
+        self.first_commit_at.join(other.first_commit_at);
+    }
+}
+
+impl State {
+    /// The first break in the chain of heads later than the last timeline: a `synchronize` whose
+    /// `before` nobody showed, or a shown head that no `synchronize` led to.
+    ///
+    /// Answers do not tell the pushes that were lost; after a complete timeline all that is left
+    /// to know of them is their commits, so breaks up to then are not asked about again.
+    fn broken_chain(&self) -> Option<(Timestamp, String)> {
+        let proven = self.item.lifecycle.proven_until();
+        let asks = |at: &Timestamp| proven.is_none_or(|until| *at > until);
+        let reached = |sha: &String| {
+            self.first_head
+                .0
+                .as_ref()
+                .is_some_and(|(_, first)| first == sha)
+                || self.heads.iter().any(|(_, _, after)| after == sha)
+        };
+        let unknown_before = self
+            .heads
+            .iter()
+            .filter(|(at, before, _)| {
+                asks(at) && !reached(before) && !self.shown_heads.contains_key(before)
+            })
+            .map(|(at, before, _)| {
+                (
+                    *at,
+                    format!("pushed at {at} onto head {before}, which nothing led to"),
+                )
+            });
+        let unexplained = self
+            .shown_heads
+            .iter()
+            .filter_map(|(sha, at)| Some((at.0?, sha)))
+            .filter(|(at, sha)| asks(at) && self.first_head.0.is_some() && !reached(sha))
+            .map(|(at, sha)| {
+                (
+                    at,
+                    format!("head {sha} is shown at {at}, but no push led to it"),
+                )
+            });
+        unknown_before.chain(unexplained).min()
+    }
+}
+
+impl Entity for State {
+    const KIND: Kind = Kind::PullRequest;
+
+    fn lift(event: &Event, payload: &Payload, parts: &mut Parts) {
+        lift::lift(event, payload, parts);
+    }
+
+    fn view(&self, key: &Key, version: i64) -> Option<Record> {
+        view::view(self, key, version)
+    }
+
+    fn questions(&self, key: &Key) -> Vec<Question> {
+        let Ok(number) = key.name.parse() else {
+            return Vec::new();
+        };
+        let mut questions = self.item.questions(number, self.draft.get().copied());
+        let mut ask = |detector, since, evidence| {
+            questions.retain(|question| question.urgency == Urgency::Gap);
+            questions.push(Question {
+                detector,
+                number: Some(number),
+                evidence,
+                since,
+                urgency: Urgency::Gap,
+            });
+        };
+        if let Some((since, evidence)) = self.broken_chain() {
+            ask(Detector::HeadChain, since, evidence);
+        }
+        let contested = [
+            ("draft", self.draft.contested()),
+            ("its merging", self.merged_at.contested()),
+            ("branches or head", self.branches.contested()),
+            ("requested reviewers", self.requested.contested()),
+        ];
+        if let Some((what, stamp)) = contested
+            .into_iter()
+            .find_map(|(what, stamp)| Some((what, stamp?)))
+        {
+            let at = stamp.entity_time;
+            ask(
+                Detector::ContestedSecond,
+                at,
+                format!("deliveries of {at} differ in {what}"),
+            );
+        }
+        questions
+    }
+
+    fn into_state(self) -> entity::State {
+        entity::State::PullRequest(Box::new(self))
+    }
+}
