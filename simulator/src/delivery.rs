@@ -4,6 +4,7 @@ use bytes::Bytes;
 use gapless_schemas::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use std::sync::Arc;
 
 /// A webhook delivery: what GitHub would post, before anything happens to it on the way.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +29,12 @@ pub struct Delivery {
     pub hook_id: u64,
     /// `X-GitHub-Hook-Installation-Target-ID`: the organisation.
     pub organisation_id: u64,
+    /// `X-GitHub-Enterprise-Host`: which GHES sent it; github.com sends none.
+    pub enterprise_host: Option<Arc<str>>,
 }
+
+/// The version that a simulated GHES says it has.
+const ENTERPRISE_VERSION: &str = "3.17.0";
 
 impl Delivery {
     /// The value of `X-Hub-Signature-256`: `sha256=` and the HMAC of the body in hexadecimal.
@@ -38,7 +44,7 @@ impl Delivery {
 
     /// All request headers, signature included.
     pub fn headers(&self, secret: &str) -> Vec<(&'static str, String)> {
-        vec![
+        let mut headers = vec![
             ("Accept", "*/*".to_owned()),
             ("Content-Type", "application/json".to_owned()),
             ("User-Agent", "GitHub-Hookshot/0a1b2c3".to_owned()),
@@ -54,7 +60,12 @@ impl Delivery {
                 "organization".to_owned(),
             ),
             ("X-Hub-Signature-256", self.signature(secret)),
-        ]
+        ];
+        if let Some(host) = &self.enterprise_host {
+            headers.push(("X-GitHub-Enterprise-Host", host.to_string()));
+            headers.push(("X-GitHub-Enterprise-Version", ENTERPRISE_VERSION.to_owned()));
+        }
+        headers
     }
 }
 

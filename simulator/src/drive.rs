@@ -4,15 +4,14 @@
 //! one (`refused`). For set-ups that must not lose more than the faults say, failed connections
 //! and 503 can be tried again; order is then no longer that of arrival.
 //!
-//! At most `concurrency` posts are under way; at that bound the simulated time stands still until
-//! one ends. After the last arrival the clock goes on in steps, so that grace periods and polls on
+//! At most `concurrency` posts are under way; at that bound, and while a post waits for its turn at
+//! the wanted rate, the simulated time stands still. After the last arrival the clock goes on in steps, so that grace periods and polls on
 //! simulated time go on, until the driver is told to stop.
 
 use crate::clock::SimulatedClock;
 use crate::delivery::Delivery;
 use crate::faults::{FaultReport, LostDelivery};
 use crate::http::{SharedFeed, lock};
-use gapless_schemas::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -63,7 +62,7 @@ pub struct DriveReport {
     pub refusals: Vec<LostDelivery>,
     /// What the channel did.
     pub faults: FaultReport,
-    /// All that arrives has been posted and answered.
+    /// All that ever arrives has been posted and answered; the world is at rest.
     pub all_delivered: bool,
 }
 
@@ -159,36 +158,33 @@ async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
         .deliveries_per_second
         .map(|rate| Duration::from_secs_f64(1.0 / rate));
     let mut due = Instant::now();
-    loop {
-        if *stopped.borrow() {
+    while !*stopped.borrow() {
+        let Some(at) = lock(&shared.feed).next_at() else {
             break;
-        }
+        };
+        // First the clock, then the change: no API answer may tell what is still to come.
+        shared.clock.advance_to(at);
+        let Some(arrival) = lock(&shared.feed).pop_due(at) else {
+            continue;
+        };
         let Ok(permit) = permits.clone().acquire_owned().await else {
             break;
         };
         while posts.try_join_next().is_some() {}
-        let Some((at, delivery)) = next_arrival(&shared) else {
-            break;
-        };
         if let Some(pause) = pause {
             sleep_until(due).await;
             due = due.max(Instant::now() - pause) + pause;
         }
-        shared.clock.advance_to(at);
         let poster = shared.clone();
         posts.spawn(async move {
-            post(&poster, delivery).await;
+            post(&poster, arrival.delivery).await;
             drop(permit);
         });
     }
     while posts.join_next().await.is_some() {}
-    shared.all_delivered.store(true, Ordering::SeqCst);
+    let at_rest = lock(&shared.feed).next_at().is_none();
+    shared.all_delivered.store(at_rest, Ordering::SeqCst);
     keep_quiet(&shared, &mut stopped).await;
-}
-
-fn next_arrival(shared: &Shared) -> Option<(Timestamp, Delivery)> {
-    let arrived = lock(&shared.feed).next()?;
-    Some((arrived.deliver_at, arrived.delivery))
 }
 
 async fn keep_quiet(shared: &Shared, stopped: &mut watch::Receiver<bool>) {

@@ -239,12 +239,11 @@ impl Feed {
         }
     }
 
-    /// Returns the next delivery that has arrived by `now`, all changes up to its arrival made; or
-    /// makes all changes up to `now` where none has.
+    /// The next delivery that has arrived by `now`, with all changes up to its arrival made; `None`
+    /// where none has, with all changes up to `now` made.
     pub fn pop_due(&mut self, now: Timestamp) -> Option<FaultyDelivery> {
-        while self.world.next_at().is_some_and(|at| at <= now) {
-            let arrival = self.channel.next_at();
-            if arrival.is_some_and(|arrival| Some(arrival) < self.world.next_at()) {
+        while let Some(change) = self.world.next_at().filter(|at| *at <= now) {
+            if self.channel.next_at().is_some_and(|at| at < change) {
                 break;
             }
             self.change();

@@ -15,6 +15,7 @@ use crate::repository::{ItemKey, Repository};
 use gapless_schemas::Timestamp;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 /// The simulated organisation.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub struct World {
     sent: usize,
     last_attempt: Timestamp,
     last_id: u64,
+    enterprise_host: Option<Arc<str>>,
 }
 
 /// One change and what GitHub sends because of it.
@@ -87,6 +89,7 @@ impl World {
             outbox: Vec::new(),
             sent: 0,
             last_id: 2_200_000_000,
+            enterprise_host: (options.host != "github.com").then(|| options.host.as_str().into()),
             renderer: Renderer::new(options),
         };
         world.plan(world.now, Wake::Hook);
@@ -173,6 +176,7 @@ impl World {
             attempted_at: self.last_attempt,
             hook_id: self.options().hook_id,
             organisation_id: self.options().organisation_id,
+            enterprise_host: self.enterprise_host.clone(),
         };
         self.outbox.push(delivery);
     }

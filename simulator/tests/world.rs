@@ -1,6 +1,6 @@
 //! The world keeps GitHub's rules, and its truth adds up.
 
-use gapless_simulator::truth::{Explanation, ItemState, TransitionKind};
+use gapless_simulator::truth::{Explanation, ItemState, ItemTruth, TransitionKind};
 use gapless_simulator::{Delivery, Options, PayloadForm, World};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -241,4 +241,54 @@ fn bodies_have_githubs_size_and_the_compact_form_is_much_smaller() {
     println!("complete {complete} compact {compact}");
     assert!((12_000..30_000).contains(&complete));
     assert!(compact * 3 < complete);
+}
+
+/// Counts anew from each item's intervals what the daily rows sum up from deltas.
+#[test]
+fn what_is_open_at_a_days_end_is_what_the_items_intervals_say() {
+    let mut world = World::new(options(10));
+    run(&mut world);
+    let truth = world.truth();
+    let open_at_end = |item: &ItemTruth, day: i32| {
+        let mut open = item.created_at.day() <= day;
+        let until = item.transitions.iter().filter(|t| t.at.day() <= day);
+        for transition in until {
+            match transition.kind {
+                TransitionKind::Closed | TransitionKind::Merged => open = false,
+                TransitionKind::Reopened => open = true,
+                TransitionKind::ReadyForReview | TransitionKind::ConvertedToDraft => {}
+            }
+        }
+        open
+    };
+    for row in truth.pull_requests_daily() {
+        let pulls = truth.pull_requests.iter().map(|pull| &pull.item);
+        let open = pulls.filter(|item| item.repository_id == row.repository_id);
+        let open = open.filter(|item| open_at_end(item, row.day)).count();
+        assert_eq!(row.open, open as i64, "{row:?}");
+    }
+    for row in truth.issues_daily() {
+        let issues = truth.issues.iter().map(|issue| &issue.item);
+        let open = issues.filter(|item| item.repository_id == row.repository_id);
+        let open = open.filter(|item| open_at_end(item, row.day)).count();
+        assert_eq!(row.open, open as i64, "{row:?}");
+    }
+}
+
+#[test]
+fn a_ghes_names_itself_in_the_headers() {
+    let host = "github.example.org".to_owned();
+    let mut world = World::new(Options {
+        host,
+        changes: 10,
+        ..options(1)
+    });
+    let headers: BTreeMap<_, _> = run(&mut world)[0].headers("s").into_iter().collect();
+    assert_eq!(headers["X-GitHub-Enterprise-Host"], "github.example.org");
+    let plain = run(&mut World::new(Options {
+        changes: 10,
+        ..options(1)
+    }));
+    let headers: BTreeMap<_, _> = plain[0].headers("s").into_iter().collect();
+    assert!(!headers.contains_key("X-GitHub-Enterprise-Host"));
 }

@@ -127,10 +127,12 @@ impl Renderer {
         message: &str,
     ) {
         let address = self.repository_address(repository);
+        let page = format!("{}/{}", self.html, self.full_name(repository));
         json.object(|json| {
             json.text("sha", sha);
             json.text("node_id", node_id("Commit", entry.id));
             json.address("url", format_args!("{address}/git/commits/{sha}"));
+            json.address("html_url", format_args!("{page}/commit/{sha}"));
             for role in ["author", "committer"] {
                 json.object_at(role, |json| {
                     json.text("name", self.accounts.members[entry.actor].given_name());
@@ -138,10 +140,17 @@ impl Renderer {
                     json.time("date", entry.at);
                 });
             }
-            json.object_at("tree", |json| json.text("sha", parent));
+            json.object_at("tree", |json| {
+                json.text("sha", parent);
+                json.address("url", format_args!("{address}/git/trees/{parent}"));
+            });
             json.text("message", message);
             json.array_at("parents", |json| {
-                json.object(|json| json.text("sha", parent));
+                json.object(|json| {
+                    json.text("sha", parent);
+                    json.address("url", format_args!("{address}/git/commits/{parent}"));
+                    json.address("html_url", format_args!("{page}/commit/{parent}"));
+                });
             });
             json.object_at("verification", |json| {
                 json.truth("verified", false);
