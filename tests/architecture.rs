@@ -35,8 +35,8 @@ const EXCLUSIVE: &[Exclusive] = &[
     Exclusive {
         library: "octocrab",
         users: &["gapless-ingest"],
-        in_tests: &[],
-        because: "GitHub's client belongs to ingest alone",
+        in_tests: &["gapless-simulator"],
+        because: "GitHub's client belongs to ingest, and to the tests of what plays GitHub",
     },
     Exclusive {
         library: "clickhouse",

@@ -93,10 +93,8 @@ impl Maker<'_> {
 
 /// The named schemas within `schema`, by name.
 fn collect<'a>(schema: &'a Schema, named: &mut HashMap<String, &'a Schema>) {
-    if let Some(name) = schema.name() {
-        if !matches!(schema, Schema::Ref { .. }) {
-            named.insert(name.to_string(), schema);
-        }
+    if let (Some(name), false) = (schema.name(), matches!(schema, Schema::Ref { .. })) {
+        named.insert(name.to_string(), schema);
     }
     match schema {
         Schema::Record(record) => {
