@@ -125,14 +125,10 @@ impl Rollup {
 
     /// The columns of its index: the entity, then the parts of the key that the entity lacks.
     pub fn index_columns(&self) -> Vec<Column> {
-        let rows: Vec<Column> = self.rows.stored().collect();
-        let entity = self.rows.key.iter().filter_map(|name| {
-            rows.iter()
-                .find(|column| column.name == *name)
-                .map(|column| Column {
-                    shown: Shown::AsStored,
-                    ..*column
-                })
+        let entity = self.rows.columns_named(self.rows.key);
+        let entity = entity.into_iter().map(|column| Column {
+            shown: Shown::AsStored,
+            ..column
         });
         let rest = self
             .key

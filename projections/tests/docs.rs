@@ -18,3 +18,14 @@ fn the_page_of_tables_is_up_to_date() {
         "docs/tables.md is out of date: run the tests of gapless-projections with {REGENERATE}=1"
     );
 }
+
+#[test]
+fn the_migrations_make_the_tables_that_the_definitions_say() {
+    // One migration so far, and none was released: it follows the definitions.
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/0001_tables.sql");
+    let text = gapless_projections::migrations::from_definitions();
+    if std::env::var_os(REGENERATE).is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap_or_default(), text);
+}

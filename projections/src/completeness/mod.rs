@@ -21,7 +21,7 @@ const fn column(name: &'static str, ty: Type, unit: &'static str, meaning: &'sta
 }
 
 /// The view.
-pub static VIEW: View = View::By {
+pub(crate) static VIEW: View = View::By {
     name: "completeness",
     meaning: "One row a repository and day (UTC) that anything is claimed about, quiet days too: what is known of it and what is lacking.",
     columns: &[

@@ -38,7 +38,7 @@ impl OfRepository for BlockRow {
 }
 
 /// One row a block of 1,024 numbers.
-pub static TABLE: Table = Table {
+pub(crate) static TABLE: Table = Table {
     name: "ledger",
     meaning: "One row a block of 1,024 numbers of a repository: which exist, which are accounted for, which are missing.",
     columns: || columns_of(&MAPPING),
@@ -73,7 +73,7 @@ pub(crate) static MAPPING: LazyLock<Vec<Mapped<BlockRow>>> = LazyLock::new(|| {
 });
 
 /// Numbers by host, repository and day.
-pub static ROLLUP: Rollup = Rollup {
+pub(crate) static ROLLUP: Rollup = Rollup {
     table: Table {
         name: "numbers_daily",
         meaning: "One row a repository and day (UTC): numbers of issues, pull requests and discussions by the day of their creation.",

@@ -5,7 +5,7 @@ use crate::rollup::{Figure, Rollup};
 use crate::table::{Column, Table, Type};
 
 /// Events by host, repository and day.
-pub static ROLLUP: Rollup = Rollup {
+pub(crate) static ROLLUP: Rollup = Rollup {
     table: Table {
         name: "events_daily",
         meaning: "One row a repository and day (UTC): events by the day on which they occurred (1970-01-01: they tell none).",

@@ -7,7 +7,7 @@
 
 mod daily;
 
-pub use daily::ROLLUP;
+pub(crate) use daily::ROLLUP;
 
 use crate::origin::{Origin, Traced, origin_columns};
 use crate::table::{Column, Mapped, Table, Type, Value, columns_of};
@@ -42,7 +42,7 @@ impl Traced for EventRow {
 }
 
 /// One row an event.
-pub static TABLE: Table = Table {
+pub(crate) static TABLE: Table = Table {
     name: "events",
     meaning: "One row an event, however often it was delivered or appended: what reached Gapless, as it came.",
     columns: || columns_of(&MAPPING),

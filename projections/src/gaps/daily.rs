@@ -5,7 +5,7 @@ use crate::rollup::{Figure, Rollup};
 use crate::table::{Column, Table, Type};
 
 /// Gaps by host, repository and day.
-pub static ROLLUP: Rollup = Rollup {
+pub(crate) static ROLLUP: Rollup = Rollup {
     table: Table {
         name: "gaps_daily",
         meaning: "One row a repository and day (UTC): gaps by the day on which the missing fact happened.",

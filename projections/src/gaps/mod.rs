@@ -2,7 +2,7 @@
 
 mod daily;
 
-pub use daily::ROLLUP;
+pub(crate) use daily::ROLLUP;
 
 use crate::origin::{OfRepository, Origin, Traced, origin_columns, repository_columns};
 use crate::table::{Column, Mapped, Table, Type, Value, columns_of};
@@ -56,7 +56,7 @@ impl OfRepository for GapRow {
 }
 
 /// One row a gap.
-pub static TABLE: Table = Table {
+pub(crate) static TABLE: Table = Table {
     name: "gaps",
     meaning: "One row a gap: a question that a detector asked because something is missing, and how it was answered.",
     columns: || columns_of(&MAPPING),

@@ -6,4 +6,4 @@ mod table;
 
 pub(crate) use row::IssueRow;
 pub(crate) use table::MAPPING;
-pub use table::TABLE;
+pub(crate) use table::TABLE;

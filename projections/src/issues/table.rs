@@ -13,7 +13,7 @@ const TIME: Type = Type::Nullable(&Type::Time);
 const NAMES: Type = Type::Array(&Type::Name);
 
 /// One row an issue that is there.
-pub static TABLE: Table = Table {
+pub(crate) static TABLE: Table = Table {
     name: "issues",
     meaning: "One row an issue that is there (deleted and transferred ones are left out; pull requests are no issues here). NULL is what nothing told, never 0.",
     columns: || columns_of(&MAPPING),

@@ -7,4 +7,4 @@ mod table;
 
 pub(crate) use row::PullRequestRow;
 pub(crate) use table::MAPPING;
-pub use table::TABLE;
+pub(crate) use table::TABLE;

@@ -13,7 +13,7 @@ const TIME: Type = Type::Nullable(&Type::Time);
 const NAMES: Type = Type::Array(&Type::Name);
 
 /// One row a pull request that is there.
-pub static TABLE: Table = Table {
+pub(crate) static TABLE: Table = Table {
     name: "pull_requests",
     meaning: "One row a pull request that is there (deleted and moved ones are left out): its state, and what follows from it. NULL is what nothing told, never 0.",
     columns: || columns_of(&MAPPING),

@@ -6,7 +6,7 @@ use crate::rollup::{Aggregate, Figure, Rollup};
 use crate::table::{Column, Table, Type};
 
 /// Figures by host, repository, day and author.
-pub static ROLLUP: Rollup = Rollup {
+pub(crate) static ROLLUP: Rollup = Rollup {
     table: Table {
         name: "pull_requests_daily",
         meaning: "One row a repository, day (UTC) and author. Counts belong to the day of their event, a duration to the day on which it ended. What holds as of a day is the sum of a delta up to and with that day; rows of days to come tell when those open now will have waited so long.",

@@ -25,7 +25,7 @@ impl Traced for RepositoryRow {
 }
 
 /// One row a repository.
-pub static TABLE: Table = Table {
+pub(crate) static TABLE: Table = Table {
     name: "repositories",
     meaning: "One row a repository that was ever seen, also after it was deleted: what happened in it happened.",
     columns: || columns_of(&MAPPING),

@@ -177,6 +177,13 @@ impl Table {
         (self.columns)().into_iter().filter(Column::is_stored)
     }
 
+    /// Its columns of these names, in the order of the names.
+    pub fn columns_named(&self, names: &[&str]) -> Vec<Column> {
+        let columns: Vec<Column> = self.stored().collect();
+        let find = |name: &&str| columns.iter().find(|column| column.name == *name);
+        names.iter().filter_map(find).copied().collect()
+    }
+
     /// The columns that rows bring, in order.
     pub fn sent(&self) -> impl Iterator<Item = Column> {
         self.stored()

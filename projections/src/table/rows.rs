@@ -80,10 +80,7 @@ fn encode(ty: Type, value: &Value<'_>, out: &mut Vec<u8>) {
         (Type::Int, Value::Int(number)) => out.extend(number.to_le_bytes()),
         (Type::SmallInt, Value::Int(number)) => out.extend((*number as i32).to_le_bytes()),
         (Type::Unsigned, Value::Unsigned(number)) => out.extend(number.to_le_bytes()),
-        (Type::Day, Value::Day(day)) => {
-            let day = u16::try_from((*day).max(0)).unwrap_or(u16::MAX);
-            out.extend(day.to_le_bytes());
-        }
+        (Type::Day, Value::Day(day)) => out.extend(day_number(*day).to_le_bytes()),
         (Type::Time, Value::Time(time)) => out.extend(time.as_millis().to_le_bytes()),
         (Type::Map, Value::Map(map)) => {
             put_length(map.len(), out);
@@ -179,4 +176,30 @@ fn take_bytes(rest: &mut &[u8]) -> Vec<u8> {
     let (front, back) = rest.split_at(take_length(rest));
     *rest = back;
     front.to_vec()
+}
+
+impl From<Value<'_>> for Cell {
+    fn from(value: Value<'_>) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(is) => Self::Int(i64::from(is)),
+            Value::Int(number) => Self::Int(number),
+            Value::Unsigned(number) => Self::Unsigned(number),
+            Value::Bytes(bytes) => Self::Bytes(bytes.to_vec()),
+            Value::Day(day) => Self::Int(i64::from(day_number(day))),
+            Value::Time(time) => Self::Int(time.as_millis()),
+            Value::Map(map) => Self::List(
+                map.iter()
+                    .flat_map(|(name, value)| [name, value])
+                    .map(|text| Self::Bytes(text.clone().into_bytes()))
+                    .collect(),
+            ),
+            Value::List(values) => Self::List(values.into_iter().map(Self::from).collect()),
+        }
+    }
+}
+
+/// A day as ClickHouse's `Date` holds it: from 1970 to 2149, held at its ends.
+fn day_number(day: i32) -> u16 {
+    u16::try_from(day.max(0)).unwrap_or(u16::MAX)
 }

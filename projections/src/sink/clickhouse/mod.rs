@@ -1,0 +1,118 @@
+//! The store in ClickHouse.
+
+mod recompute;
+mod setup;
+
+pub use setup::{SetupError, make_live, prepare};
+
+use super::step::{Step, Store, StoreError};
+use crate::table::Rows;
+use bytes::Bytes;
+use clickhouse::{Client, Compression};
+use std::time::Duration;
+
+/// How to reach ClickHouse, and where our tables are.
+#[derive(Clone)]
+pub struct ClickHouseOptions {
+    /// URL of its HTTP interface.
+    pub url: String,
+    /// A user who may create and write.
+    pub user: String,
+    /// That user's password.
+    pub password: String,
+    /// The database of the views; tables are in `<database>_<generation>`.
+    pub database: String,
+}
+
+/// The password stays out of logs.
+impl std::fmt::Debug for ClickHouseOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} as {} in {}", self.url, self.user, self.database)
+    }
+}
+
+impl ClickHouseOptions {
+    /// A client with the settings that all our statements need.
+    pub fn client(&self) -> Client {
+        Client::default()
+            .with_url(&self.url)
+            .with_user(&self.user)
+            .with_password(&self.password)
+            // Rows mostly go to the same machine or rack, where compressing costs more than it saves.
+            .with_compression(Compression::None)
+            // A step that returned is stored.
+            .with_setting("async_insert", "0")
+            // Recomputations name their entities in the statement.
+            .with_setting("max_query_size", "67108864")
+            .with_setting("max_ast_elements", "10000000")
+            .with_setting("max_expanded_ast_elements", "10000000")
+    }
+
+    /// The database of a generation's tables.
+    pub fn generation(&self, generation: u32) -> String {
+        format!("{}_{generation}", self.database)
+    }
+}
+
+/// How long a piece of rows may take to be sent.
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long ClickHouse may take over a statement.
+const END_TIMEOUT: Duration = Duration::from_secs(300);
+/// Rows are sent in pieces of this size.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// The tables of one generation.
+#[derive(Clone)]
+pub struct ClickHouse {
+    client: Client,
+    generation: String,
+}
+
+impl ClickHouse {
+    /// The tables of `generation`, which [`prepare`] has made.
+    pub fn new(options: &ClickHouseOptions, generation: u32) -> Self {
+        Self {
+            client: options.client(),
+            generation: options.generation(generation),
+        }
+    }
+
+    async fn insert(&self, rows: &Rows) -> Result<(), clickhouse::error::Error> {
+        let columns: Vec<String> = rows
+            .table
+            .sent()
+            .map(|column| format!("`{}`", column.name))
+            .collect();
+        let sql = format!(
+            "INSERT INTO `{}`.`{}` ({}) FORMAT RowBinary",
+            self.generation,
+            rows.table.name,
+            columns.join(", ")
+        );
+        let mut insert = self
+            .client
+            .insert_formatted_with(sql)
+            .with_timeouts(Some(SEND_TIMEOUT), Some(END_TIMEOUT));
+        for piece in rows.bytes.chunks(PIECE_BYTES) {
+            insert.send(Bytes::copy_from_slice(piece)).await?;
+        }
+        insert.end().await
+    }
+}
+
+impl Store for ClickHouse {
+    async fn execute(&self, step: &Step) -> Result<(), StoreError> {
+        let done = match step {
+            Step::Insert(rows) => self.insert(rows).await,
+            Step::Recompute(recompute) => {
+                let sql = recompute::statement(recompute, &self.generation);
+                match tokio::time::timeout(END_TIMEOUT, self.client.query_raw(&sql).execute()).await
+                {
+                    Ok(done) => done,
+                    Err(_) => Err(clickhouse::error::Error::TimedOut),
+                }
+            }
+        };
+        done.map_err(|error| StoreError::new(step.describe(), error))
+    }
+}

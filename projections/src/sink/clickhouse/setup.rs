@@ -1,0 +1,139 @@
+//! Making a generation's tables, and pointing the views at it.
+//!
+//! A generation's tables are made by numbered migrations; the table `migrations` beside them says
+//! which were applied. Each statement is harmless when done twice, so that a crash in the middle
+//! is mended by the next start. A generation whose tables are newer than this program is refused:
+//! an older program must not write into them.
+//!
+//! Views are no migrations: they follow from this program's definitions alone, and are replaced at
+//! each start, if the generation is the live one. The pointer is itself a view,
+//! `live_generation`. It is replaced before the others, so that a crash between them is mended by
+//! the next start of the new live generation.
+
+use super::ClickHouseOptions;
+use crate::catalogue::VIEWS;
+use crate::migrations::MIGRATIONS;
+use clickhouse::Client;
+
+/// The tables cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// ClickHouse did not do a statement. Reaction: retry; nothing is broken by that.
+    #[error("ClickHouse did not do \"{statement}\": {error}")]
+    ClickHouse {
+        /// The statement's beginning.
+        statement: String,
+        /// What it said.
+        error: clickhouse::error::Error,
+    },
+    /// A newer program made these tables. Reaction: stop.
+    #[error(
+        "the tables in {database} have migration {found}, this program knows {known}: run the newer gapless"
+    )]
+    Newer {
+        /// Their database.
+        database: String,
+        /// Their migration.
+        found: u32,
+        /// The newest one known here.
+        known: u32,
+    },
+}
+
+/// Makes the tables of `generation`; makes it the live one if none is, and brings the views up to
+/// date if it is.
+///
+/// # Errors
+/// See [`SetupError`] for the reactions.
+pub async fn prepare(options: &ClickHouseOptions, generation: u32) -> Result<(), SetupError> {
+    let client = options.client();
+    let database = options.generation(generation);
+    for statement in [
+        format!("CREATE DATABASE IF NOT EXISTS `{}`", options.database),
+        format!("CREATE DATABASE IF NOT EXISTS `{database}`"),
+        format!(
+            "CREATE TABLE IF NOT EXISTS `{database}`.migrations (number UInt32 COMMENT 'Its number', applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When it was applied') ENGINE = ReplacingMergeTree ORDER BY number COMMENT 'Migrations applied to this generation'"
+        ),
+    ] {
+        execute(&client, &statement).await?;
+    }
+    migrate(&client, &database).await?;
+    match live_generation(options).await? {
+        Some(live) if live != generation => Ok(()),
+        _ => make_live(options, generation).await,
+    }
+}
+
+async fn migrate(client: &Client, database: &str) -> Result<(), SetupError> {
+    let applied = format!("SELECT max(number) FROM `{database}`.migrations");
+    let found: u32 = one(client, &applied).await?;
+    let known = MIGRATIONS.last().map_or(0, |migration| migration.number);
+    if found > known {
+        return Err(SetupError::Newer {
+            database: database.to_owned(),
+            found,
+            known,
+        });
+    }
+    for migration in MIGRATIONS.iter().filter(|it| it.number > found) {
+        for statement in migration.statements(database) {
+            execute(client, &statement).await?;
+        }
+        let number = migration.number;
+        let note = format!("INSERT INTO `{database}`.migrations (number) VALUES ({number})");
+        execute(client, &note).await?;
+    }
+    Ok(())
+}
+
+/// Points the views at `generation`, whose tables [`prepare`] has made.
+///
+/// # Errors
+/// See [`SetupError`] for the reactions.
+pub async fn make_live(options: &ClickHouseOptions, generation: u32) -> Result<(), SetupError> {
+    let client = options.client();
+    let pointer = format!(
+        "CREATE OR REPLACE VIEW `{}`.live_generation (generation UInt32 COMMENT 'The generation whose tables the views show.') AS SELECT toUInt32({generation}) AS generation COMMENT 'The generation whose tables the views show.'",
+        options.database
+    );
+    execute(&client, &pointer).await?;
+    for view in VIEWS {
+        let statement = view.ddl(&options.database, &options.generation(generation));
+        execute(&client, &statement).await?;
+    }
+    Ok(())
+}
+
+/// The generation that the views show; none where there are no views yet.
+async fn live_generation(options: &ClickHouseOptions) -> Result<Option<u32>, SetupError> {
+    let client = options.client();
+    let exists = format!(
+        "SELECT toUInt32(count()) FROM system.tables WHERE database = {} AND name = 'live_generation'",
+        crate::ddl::quoted(&options.database)
+    );
+    if one(&client, &exists).await? == 0 {
+        return Ok(None);
+    }
+    let live = format!(
+        "SELECT generation FROM `{}`.live_generation",
+        options.database
+    );
+    one(&client, &live).await.map(Some)
+}
+
+async fn execute(client: &Client, statement: &str) -> Result<(), SetupError> {
+    let done = client.query_raw(statement).execute().await;
+    done.map_err(|error| refused(statement, error))
+}
+
+async fn one(client: &Client, statement: &str) -> Result<u32, SetupError> {
+    let read = client.query_raw(statement).fetch_one::<u32>().await;
+    read.map_err(|error| refused(statement, error))
+}
+
+fn refused(statement: &str, error: clickhouse::error::Error) -> SetupError {
+    SetupError::ClickHouse {
+        statement: statement.chars().take(80).collect(),
+        error,
+    }
+}

@@ -1,0 +1,231 @@
+//! From records to steps: pure, in the design's order of writing.
+//!
+//! Pairs, rows, figures, commit. Pairs of all tables go before rows of all tables; figures come
+//! after every row that they are computed from. Rows may be taken several times before figures
+//! are: then figures follow for all of them at once, which is what makes catching up cheap. What
+//! was read is committed only after its figures, so that a crash before that reads it again.
+
+use super::buffer::{Append, Buffer, Place, Target};
+use super::step::Step;
+use crate::completeness::numbers::{self, BlockRow};
+use crate::events::{self, EventRow};
+use crate::gaps::{self, GapRow};
+use crate::issues::{self, IssueRow};
+use crate::origin::Origin;
+use crate::pull_requests::{self, PullRequestRow};
+use crate::repositories::{self, RepositoryRow};
+use crate::{issues_daily, pull_requests_daily};
+use gapless_schemas::{Codec, DecodeError, StateTopic, Topics, version};
+use std::collections::{BTreeMap, HashMap};
+
+/// A record as it was read.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Its topic.
+    pub topic: &'a str,
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its value; none for a tombstone.
+    pub value: Option<&'a [u8]>,
+}
+
+/// A record that no row can be made of. Reaction: count it, log it, go on; the processors put an
+/// event that cannot be read among the dead letters.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// It came from a topic that nobody subscribed to.
+    #[error("{0} is no topic of this installation")]
+    Topic(String),
+    /// It cannot be read.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+}
+
+/// Next offset by topic and partition: what may be committed once the steps are done.
+pub type Offsets = BTreeMap<(String, i32), i64>;
+
+/// A whole batch.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// What to do, in order.
+    pub steps: Vec<Step>,
+    /// What to commit after that.
+    pub offsets: Offsets,
+}
+
+#[derive(Clone, Copy)]
+enum Input {
+    Events,
+    State(StateTopic),
+}
+
+/// Turns records into steps.
+pub struct Projector {
+    codec: Codec,
+    epoch: u16,
+    inputs: HashMap<String, Input>,
+    events: Append<EventRow>,
+    pull_requests: Buffer<PullRequestRow>,
+    issues: Buffer<IssueRow>,
+    repositories: Buffer<RepositoryRow>,
+    blocks: Buffer<BlockRow>,
+    gaps: Buffer<GapRow>,
+    offsets: Offsets,
+}
+
+impl Projector {
+    /// A projector of these topics.
+    pub fn new(codec: Codec, topics: &Topics) -> Self {
+        let states = StateTopic::ALL.map(|topic| (topics.state(topic), Input::State(topic)));
+        let mut inputs = HashMap::from(states);
+        inputs.insert(topics.events(), Input::Events);
+        Self {
+            codec,
+            epoch: topics.epoch,
+            inputs,
+            events: Append::new(Target::new(
+                &events::TABLE,
+                &events::MAPPING,
+                Some(&events::ROLLUP),
+            )),
+            pull_requests: Buffer::new(Target::new(
+                &pull_requests::TABLE,
+                &pull_requests::MAPPING,
+                Some(&pull_requests_daily::ROLLUP),
+            )),
+            issues: Buffer::new(Target::new(
+                &issues::TABLE,
+                &issues::MAPPING,
+                Some(&issues_daily::ROLLUP),
+            )),
+            repositories: Buffer::new(Target::new(
+                &repositories::TABLE,
+                &repositories::MAPPING,
+                None,
+            )),
+            blocks: Buffer::new(Target::new(
+                &numbers::TABLE,
+                &numbers::MAPPING,
+                Some(&numbers::ROLLUP),
+            )),
+            gaps: Buffer::new(Target::new(
+                &gaps::TABLE,
+                &gaps::MAPPING,
+                Some(&gaps::ROLLUP),
+            )),
+            offsets: Offsets::new(),
+        }
+    }
+
+    /// Names of the topics that it reads.
+    pub fn topics(&self) -> impl Iterator<Item = &str> {
+        self.inputs.keys().map(String::as_str)
+    }
+
+    /// Takes in a record. Refused or not, it counts as read.
+    ///
+    /// # Errors
+    /// See [`Refused`] for the reaction.
+    pub fn push(&mut self, record: Record<'_>) -> Result<(), Refused> {
+        let Some(&input) = self.inputs.get(record.topic) else {
+            return Err(Refused::Topic(record.topic.to_owned()));
+        };
+        let read = (record.topic.to_owned(), record.partition);
+        self.offsets.insert(read, record.offset + 1);
+        match record.value {
+            Some(value) => self.accept(input, record, value),
+            // States say themselves that something is gone; a tombstone only frees space.
+            None => Ok(()),
+        }
+    }
+
+    fn accept(&mut self, input: Input, record: Record<'_>, value: &[u8]) -> Result<(), Refused> {
+        let origin = Origin {
+            topic: record.topic.to_owned(),
+            partition: record.partition,
+            offset: record.offset,
+        };
+        let place = |host: &str, repository_id| Place {
+            host: host.to_owned(),
+            repository_id,
+            partition: record.partition,
+            version: version(self.epoch, record.offset),
+        };
+        match input {
+            Input::Events => {
+                let event: gapless_schemas::Event = self.codec.decode(value)?;
+                let place = place(&event.host, event.repository_id.unwrap_or(0));
+                let version = place.version;
+                let row = EventRow {
+                    event,
+                    origin,
+                    version,
+                };
+                self.events.push(&row, &place);
+            }
+            Input::State(StateTopic::PullRequests) => {
+                let state: gapless_schemas::PullRequest = self.codec.decode(value)?;
+                let place = place(&state.host, state.repository_id);
+                let row = PullRequestRow::new(state, origin);
+                self.pull_requests.push(row, &place);
+            }
+            Input::State(StateTopic::Issues) => {
+                let state: gapless_schemas::Issue = self.codec.decode(value)?;
+                let place = place(&state.host, state.repository_id);
+                self.issues.push(IssueRow::new(state, origin), &place);
+            }
+            Input::State(StateTopic::Repositories) => {
+                let state: gapless_schemas::Repository = self.codec.decode(value)?;
+                let place = place(&state.host, state.repository_id);
+                self.repositories
+                    .push(RepositoryRow { state, origin }, &place);
+            }
+            Input::State(StateTopic::Ledger) => {
+                let state: gapless_schemas::LedgerBlock = self.codec.decode(value)?;
+                let place = place(&state.host, state.repository_id);
+                self.blocks.push(BlockRow { state, origin }, &place);
+            }
+            Input::State(StateTopic::Gaps) => {
+                let state: gapless_schemas::Gap = self.codec.decode(value)?;
+                let place = place(&state.host, state.repository_id);
+                self.gaps.push(GapRow { state, origin }, &place);
+            }
+        }
+        Ok(())
+    }
+
+    /// The steps that store what was taken in since the last call: pairs, then rows.
+    pub fn take_rows(&mut self) -> Vec<Step> {
+        let (mut steps, mut rows) = (Vec::new(), Vec::new());
+        self.events.take_rows(&mut rows);
+        self.repositories.take_rows(&mut steps, &mut rows);
+        self.pull_requests.take_rows(&mut steps, &mut rows);
+        self.issues.take_rows(&mut steps, &mut rows);
+        self.blocks.take_rows(&mut steps, &mut rows);
+        self.gaps.take_rows(&mut steps, &mut rows);
+        steps.extend(rows);
+        steps
+    }
+
+    /// The figures that follow from all rows taken since the last call, and what may be committed
+    /// after them.
+    pub fn take_figures(&mut self) -> Batch {
+        let mut steps = self.take_rows();
+        self.events.take_figures(&mut steps);
+        self.pull_requests.take_figures(&mut steps);
+        self.issues.take_figures(&mut steps);
+        self.blocks.take_figures(&mut steps);
+        self.gaps.take_figures(&mut steps);
+        Batch {
+            steps,
+            offsets: std::mem::take(&mut self.offsets),
+        }
+    }
+
+    /// Forgets all that was taken in and not committed: its partitions may be another's now.
+    pub fn clear(&mut self) {
+        drop(self.take_figures());
+    }
+}

@@ -1,0 +1,1 @@
+//! Figures stay right whatever is repeated, split, shuffled or interrupted.
