@@ -1,7 +1,7 @@
 use super::{Question, Urgency};
 use gapless_schemas::{Detector, GapEvent, Timestamp, ids};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long detectors wait, by the log's clock.
 #[derive(Clone, Copy, Debug)]
@@ -38,20 +38,42 @@ pub struct Watch {
 
 type QuestionId = (Detector, String);
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Standing {
-    noticed_at: Timestamp,
-    number: Option<i64>,
-    since: Timestamp,
-    gap: Option<OpenGap>,
-    audit: bool,
-    asked: Option<(Timestamp, u32)>,
+fn identity(question: &Question) -> QuestionId {
+    (question.detector, question.evidence.clone())
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct OpenGap {
-    gap_id: String,
-    opened_at: Timestamp,
+struct Standing {
+    noticed_at: Timestamp,
+    audit: bool,
+    /// Id of the gap, once it was opened.
+    gap: Option<String>,
+    asked: Option<Asked>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Asked {
+    at: Timestamp,
+    attempt: u32,
+}
+
+impl Standing {
+    fn new(audit: bool, noticed_at: Timestamp) -> Self {
+        Self {
+            noticed_at,
+            audit,
+            gap: None,
+            asked: None,
+        }
+    }
+
+    fn due_at(&self, patience: &Patience) -> Timestamp {
+        match (self.asked, self.audit) {
+            (Some(asked), _) => asked.at.plus_seconds(patience.retry_after_seconds),
+            (None, true) => self.noticed_at.plus_seconds(patience.audit_after_seconds),
+            (None, false) => self.noticed_at.plus_seconds(patience.grace_seconds),
+        }
+    }
 }
 
 /// What a detector decided; the task turns it into events and commands.
@@ -84,14 +106,19 @@ impl Watch {
     pub fn due_at(&self, patience: &Patience) -> Option<Timestamp> {
         self.standing
             .values()
-            .map(|standing| match (standing.asked, standing.audit) {
-                (Some((at, _)), _) => at.plus_seconds(patience.retry_after_seconds),
-                (None, true) => standing
-                    .noticed_at
-                    .plus_seconds(patience.audit_after_seconds),
-                (None, false) => standing.noticed_at.plus_seconds(patience.grace_seconds),
-            })
+            .map(|standing| standing.due_at(patience))
             .min()
+    }
+
+    /// Takes note of questions without deciding anything: for events below the group's offset, whose
+    /// decisions are in the log already.
+    pub fn notice(&mut self, questions: &[Question], now: Timestamp) {
+        for question in questions {
+            let audit = question.urgency == Urgency::Audit;
+            self.standing
+                .entry(identity(question))
+                .or_insert_with(|| Standing::new(audit, now));
+        }
     }
 
     /// Takes note of a gap event read from the log: after a rebuild, gaps are known from the log
@@ -100,38 +127,30 @@ impl Watch {
         match event {
             GapEvent::Opened {
                 gap_id,
+                subject,
                 detector,
-                number,
                 evidence,
-                since,
                 at,
                 ..
             } => {
-                let standing = self
-                    .standing
-                    .entry((*detector, evidence.clone()))
-                    .or_insert(Standing {
-                        noticed_at: *at,
-                        number: *number,
-                        since: *since,
-                        gap: None,
-                        audit: false,
-                        asked: None,
-                    });
-                standing.gap.get_or_insert(OpenGap {
-                    gap_id: gap_id.clone(),
-                    opened_at: *at,
-                });
+                let id = (*detector, evidence.clone());
+                let closed = self.closed.get(&id).copied().unwrap_or(0);
+                let is_this = |occurrence| {
+                    ids::gap_id(detector.name(), subject, evidence, occurrence) == *gap_id
+                };
+                // It may have been closed before its opening was read back.
+                if !(0..closed).any(is_this) {
+                    let standing = self
+                        .standing
+                        .entry(id)
+                        .or_insert_with(|| Standing::new(false, *at));
+                    standing.gap.get_or_insert_with(|| gap_id.clone());
+                }
             }
             GapEvent::Closed { gap_id, .. } => {
-                let closed = self.standing.iter().find_map(|(id, standing)| {
-                    standing
-                        .gap
-                        .as_ref()
-                        .is_some_and(|gap| gap.gap_id == *gap_id)
-                        .then(|| id.clone())
-                });
-                if let Some(id) = closed {
+                let is_this = |standing: &Standing| standing.gap.as_ref() == Some(gap_id);
+                let found = self.standing.iter().find(|(_, standing)| is_this(standing));
+                if let Some(id) = found.map(|(id, _)| id.clone()) {
                     self.standing.remove(&id);
                     *self.closed.entry(id).or_default() += 1;
                 }
@@ -156,8 +175,7 @@ pub fn decide(
     patience: &Patience,
 ) -> Vec<Decision> {
     let mut decisions = Vec::new();
-    let id_of = |question: &Question| (question.detector, question.evidence.clone());
-    let asked: std::collections::BTreeSet<QuestionId> = questions.iter().map(id_of).collect();
+    let asked: BTreeSet<QuestionId> = questions.iter().map(identity).collect();
     let over: Vec<QuestionId> = watch
         .standing
         .keys()
@@ -165,52 +183,37 @@ pub fn decide(
         .cloned()
         .collect();
     for id in over {
-        let Some(standing) = watch.standing.remove(&id) else {
-            continue;
-        };
-        if let Some(gap) = standing.gap {
+        if let Some(gap_id) = watch.standing.remove(&id).and_then(|standing| standing.gap) {
             *watch.closed.entry(id).or_default() += 1;
+            let subject = subject.to_owned();
             decisions.push(Decision::Append(GapEvent::Closed {
-                gap_id: gap.gap_id,
-                subject: subject.to_owned(),
+                gap_id,
+                subject,
                 at: now,
             }));
         }
     }
+    watch.notice(questions, now);
     for question in questions {
-        let id = id_of(question);
+        let id = identity(question);
         let occurrence = watch.closed.get(&id).copied().unwrap_or(0);
-        let audit = question.urgency == Urgency::Audit;
-        let standing = watch.standing.entry(id).or_insert_with(|| Standing {
-            noticed_at: now,
-            number: question.number,
-            since: question.since,
-            gap: None,
-            audit,
-            asked: None,
-        });
-        let wait = if audit {
-            patience.audit_after_seconds
-        } else {
-            patience.grace_seconds
-        };
-        if now < standing.noticed_at.plus_seconds(wait) {
+        let Some(standing) = watch
+            .standing
+            .get_mut(&id)
+            .filter(|standing| now >= standing.due_at(patience))
+        else {
             continue;
-        }
-        let gap_id = match &standing.gap {
-            Some(gap) => gap.gap_id.clone(),
-            None => ids::gap_id(
+        };
+        let gap_id = standing.gap.clone().unwrap_or_else(|| {
+            ids::gap_id(
                 question.detector.name(),
                 subject,
                 &question.evidence,
                 occurrence,
-            ),
-        };
-        if standing.gap.is_none() && !audit {
-            standing.gap = Some(OpenGap {
-                gap_id: gap_id.clone(),
-                opened_at: now,
-            });
+            )
+        });
+        if standing.gap.is_none() && question.urgency == Urgency::Gap {
+            standing.gap = Some(gap_id.clone());
             decisions.push(Decision::Append(GapEvent::Opened {
                 gap_id: gap_id.clone(),
                 subject: subject.to_owned(),
@@ -221,12 +224,9 @@ pub fn decide(
                 at: now,
             }));
         }
-        let due = standing
-            .asked
-            .is_none_or(|(at, _)| now >= at.plus_seconds(patience.retry_after_seconds));
-        if due && let Some(number) = question.number {
-            let attempt = standing.asked.map_or(0, |(_, attempt)| attempt) + 1;
-            standing.asked = Some((now, attempt));
+        let attempt = standing.asked.map_or(0, |asked| asked.attempt) + 1;
+        standing.asked = Some(Asked { at: now, attempt });
+        if let Some(number) = question.number {
             decisions.push(Decision::Ask {
                 command_id: ids::command_id(&gap_id, attempt),
                 gap_id,
@@ -237,4 +237,114 @@ pub fn decide(
         }
     }
     decisions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience = Patience {
+        grace_seconds: 10,
+        audit_after_seconds: 100,
+        retry_after_seconds: 50,
+    };
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds)
+    }
+
+    fn question(urgency: Urgency) -> Question {
+        Question {
+            detector: Detector::NumberSpace,
+            number: Some(7),
+            evidence: "number 7".to_owned(),
+            since: at(0),
+            urgency,
+        }
+    }
+
+    fn opened(decisions: &[Decision]) -> Vec<String> {
+        let opened = decisions.iter().filter_map(|decision| match decision {
+            Decision::Append(event @ GapEvent::Opened { .. }) => Some(event.gap_id().to_owned()),
+            _ => None,
+        });
+        opened.collect()
+    }
+
+    fn asked(decisions: &[Decision]) -> usize {
+        decisions
+            .iter()
+            .filter(|decision| matches!(decision, Decision::Ask { .. }))
+            .count()
+    }
+
+    #[test]
+    fn late_is_not_lost_until_the_grace_is_over() {
+        let (mut watch, questions) = (Watch::default(), [question(Urgency::Gap)]);
+        assert_eq!(decide(&mut watch, "s", &questions, at(0), &PATIENCE), []);
+        assert_eq!(decide(&mut watch, "s", &questions, at(9), &PATIENCE), []);
+        assert_eq!(decide(&mut watch, "s", &[], at(9), &PATIENCE), []);
+        decide(&mut watch, "s", &questions, at(20), &PATIENCE);
+        let decisions = decide(&mut watch, "s", &questions, at(30), &PATIENCE);
+        assert_eq!((opened(&decisions).len(), asked(&decisions)), (1, 1));
+    }
+
+    #[test]
+    fn an_open_gap_asks_again_only_after_a_while() {
+        let (mut watch, questions) = (Watch::default(), [question(Urgency::Gap)]);
+        watch.notice(&questions, at(0));
+        decide(&mut watch, "s", &questions, at(10), &PATIENCE);
+        assert_eq!(decide(&mut watch, "s", &questions, at(59), &PATIENCE), []);
+        let decisions = decide(&mut watch, "s", &questions, at(60), &PATIENCE);
+        assert_eq!((opened(&decisions).len(), asked(&decisions)), (0, 1));
+    }
+
+    #[test]
+    fn the_same_loss_a_second_time_is_a_gap_of_its_own() {
+        let (mut watch, questions) = (Watch::default(), [question(Urgency::Gap)]);
+        watch.notice(&questions, at(0));
+        let first = opened(&decide(&mut watch, "s", &questions, at(10), &PATIENCE));
+        let closed = decide(&mut watch, "s", &[], at(11), &PATIENCE);
+        assert!(matches!(
+            &closed[..],
+            [Decision::Append(GapEvent::Closed { .. })]
+        ));
+        watch.notice(&questions, at(20));
+        let second = opened(&decide(&mut watch, "s", &questions, at(30), &PATIENCE));
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn deciding_again_after_a_crash_writes_the_same_ids() {
+        let (mut watch, questions) = (Watch::default(), [question(Urgency::Gap)]);
+        watch.notice(&questions, at(0));
+        let mut after_crash = watch.clone();
+        let ids = |decisions: Vec<Decision>| opened(&decisions);
+        assert_eq!(
+            ids(decide(&mut watch, "s", &questions, at(10), &PATIENCE)),
+            ids(decide(&mut after_crash, "s", &questions, at(12), &PATIENCE))
+        );
+    }
+
+    #[test]
+    fn a_gap_closed_before_its_opening_was_read_back_stays_closed() {
+        let (mut watch, questions) = (Watch::default(), [question(Urgency::Gap)]);
+        watch.notice(&questions, at(0));
+        let decisions = decide(&mut watch, "s", &questions, at(10), &PATIENCE);
+        decide(&mut watch, "s", &[], at(11), &PATIENCE);
+        let Decision::Append(opening) = &decisions[0] else {
+            panic!("an opening")
+        };
+        watch.read(opening);
+        assert_eq!(decide(&mut watch, "s", &[], at(12), &PATIENCE), []);
+    }
+
+    #[test]
+    fn an_audit_asks_and_opens_no_gap() {
+        let (mut watch, questions) = (Watch::default(), [question(Urgency::Audit)]);
+        watch.notice(&questions, at(0));
+        assert_eq!(decide(&mut watch, "s", &questions, at(99), &PATIENCE), []);
+        let decisions = decide(&mut watch, "s", &questions, at(100), &PATIENCE);
+        assert_eq!((opened(&decisions).len(), asked(&decisions)), (0, 1));
+    }
 }

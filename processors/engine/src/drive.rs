@@ -1,0 +1,126 @@
+//! The order of writing: outputs, their acknowledgement, the store, the offset.
+//!
+//! A crash between any two steps repeats work and loses nothing:
+//!
+//! - before the outputs are acknowledged, neither the store nor the group knows of the batch: it
+//!   is processed again, and its outputs have the same ids, keys and versions;
+//! - between the acknowledgement and the store, the same;
+//! - between the store and the group's offset, the batch is read again although its states are
+//!   known. Joining it changes nothing, so "emit on change" would emit nothing; the task emits every
+//!   entity touched below the store's offset, changed or not, for it cannot know which outputs were
+//!   acknowledged in an earlier life.
+
+use crate::store::{Store, StoreError};
+use crate::task::{Input, Output, Task};
+use gapless_core::payload::UnreadablePayload;
+
+/// Named places between two steps; tests die at each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CrashPoint {
+    /// Joined in memory, nothing written.
+    Prepared,
+    /// Outputs acknowledged, store not written.
+    Produced,
+    /// Store written, offset not committed.
+    Stored,
+    /// All done.
+    Committed,
+}
+
+impl CrashPoint {
+    /// All of them, in order.
+    pub const ALL: [Self; 4] = [
+        Self::Prepared,
+        Self::Produced,
+        Self::Stored,
+        Self::Committed,
+    ];
+
+    /// Its name, as in `GAPLESS_CRASH_AT`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Prepared => "prepared",
+            Self::Produced => "produced",
+            Self::Stored => "stored",
+            Self::Committed => "committed",
+        }
+    }
+}
+
+/// What the log refused.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Reaction: the same again, later. Writing twice is harmless.
+    #[error("the log did not acknowledge, trying again: {0}")]
+    Retry(String),
+    /// Reaction: stop; the partition is no longer ours, or the log refuses for good.
+    #[error("the log refuses: {0}")]
+    Stop(String),
+}
+
+/// Why a batch was not brought to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Halt {
+    /// See [`LogError`].
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// See [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A crash point was told to die. Only in tests.
+    #[error("died at crash point {0:?}")]
+    Crashed(CrashPoint),
+}
+
+/// Where outputs and offsets go.
+pub trait Log {
+    /// Appends all of `outputs`, each to `partition` of its topic, and returns once every one is
+    /// acknowledged.
+    ///
+    /// # Errors
+    /// See [`LogError`]; some of the outputs may have been appended.
+    fn produce(&mut self, partition: i32, outputs: &[Output]) -> Result<(), LogError>;
+
+    /// Notes in the consumer group that everything before `next_offset` is done.
+    ///
+    /// # Errors
+    /// See [`LogError`].
+    fn commit(&mut self, partition: i32, next_offset: i64) -> Result<(), LogError>;
+}
+
+/// Brings one batch through all steps. `reach` is called at every crash point and dies there by
+/// returning false.
+///
+/// # Errors
+/// See [`Halt`]. After an error the task must be dropped and opened anew from its store: its memory
+/// may hold joins that the store lacks.
+pub fn drive<S: Store>(
+    task: &mut Task<S>,
+    log: &mut impl Log,
+    batch: &[Input],
+    mut reach: impl FnMut(CrashPoint) -> bool,
+) -> Result<(), Halt> {
+    let mut at = |point| {
+        if reach(point) {
+            Ok(())
+        } else {
+            Err(Halt::Crashed(point))
+        }
+    };
+    let prepared = task.prepare(batch)?;
+    at(CrashPoint::Prepared)?;
+    if !prepared.outputs.is_empty() {
+        log.produce(task.partition(), &prepared.outputs)?;
+    }
+    at(CrashPoint::Produced)?;
+    let next_offset = task.store(prepared)?;
+    at(CrashPoint::Stored)?;
+    log.commit(task.partition(), next_offset)?;
+    at(CrashPoint::Committed)
+}
+
+/// Words for the dead-letter topic's `reason`.
+pub(crate) enum Refusal {
+    Envelope(gapless_schemas::DecodeError),
+    Payload(UnreadablePayload),
+}

@@ -1,0 +1,217 @@
+//! The consumer: a task is opened for each partition that the group gives, and dropped with it.
+
+use super::{Options, lock, settings};
+use crate::drive::Halt;
+use crate::store::{DiskStore, StoreError};
+use crate::task::{Input, Settings, Task};
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaRespErr;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// At most this many events in a batch.
+const BATCH_EVENTS: usize = 4_000;
+/// At most this many bytes in a batch.
+const BATCH_BYTES: usize = 32 * 1_048_576;
+/// How long a batch is gathered once its first event is there: what each batch costs apart from
+/// its events (a commit on disk, acknowledgements) is paid a few times a second only.
+const GATHER: Duration = Duration::from_millis(100);
+/// How long to wait for a first event before looking whether to stop.
+const IDLE: Duration = Duration::from_millis(200);
+
+type Tasks = HashMap<i32, Task<DiskStore>>;
+
+pub(super) enum Polled {
+    Batches(BTreeMap<i32, Vec<Input>>),
+    Trouble(String),
+}
+
+pub(super) struct Consumer {
+    inner: Arc<BaseConsumer<Owner>>,
+}
+
+/// Owns the tasks; the group's assignments change them, on the polling thread.
+pub(super) struct Owner {
+    tasks: Mutex<Tasks>,
+    /// Counts changes of the assignment.
+    assignments: AtomicU64,
+    settings: Settings,
+    store_folder: PathBuf,
+}
+
+impl ClientContext for Owner {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        super::producer::log(level, facility, message);
+    }
+}
+
+impl ConsumerContext for Owner {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        err: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        self.assignments.fetch_add(1, Ordering::Relaxed);
+        let done = match err {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.assign(consumer, partitions)
+            }
+            // Also after an error: nothing is held that is not ours for certain. Batches that were
+            // read and not processed find no task and are dropped.
+            _ => {
+                lock(&self.tasks).clear();
+                consumer.unassign()
+            }
+        };
+        if let Err(error) = done {
+            tracing::error!(%error, "cannot take over partitions; asking for them again");
+        }
+    }
+}
+
+impl Owner {
+    /// Opens the store of each partition, and reads from the earlier of its offset and the group's.
+    fn assign(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        partitions: &TopicPartitionList,
+    ) -> KafkaResult<()> {
+        let committed = consumer.committed_offsets(partitions.clone(), Duration::from_secs(10))?;
+        let mut assignment = TopicPartitionList::new();
+        let mut tasks = lock(&self.tasks);
+        tasks.clear();
+        for element in committed.elements() {
+            let group = match element.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            };
+            let partition = element.partition();
+            match self.open(partition, group) {
+                Ok(task) => {
+                    let start = Offset::Offset(task.start_offset());
+                    assignment.add_partition_offset(element.topic(), partition, start)?;
+                    tasks.insert(partition, task);
+                }
+                Err(error) => {
+                    tracing::error!(partition, %error, "cannot open the store of a partition")
+                }
+            }
+        }
+        tracing::info!(partitions = ?tasks.keys().collect::<Vec<_>>(), "took over partitions");
+        drop(tasks);
+        consumer.assign(&assignment)
+    }
+
+    fn open(&self, partition: i32, committed: Option<i64>) -> Result<Task<DiskStore>, StoreError> {
+        std::fs::create_dir_all(&self.store_folder)
+            .map_err(|error| StoreError(error.to_string()))?;
+        let store = DiskStore::open(&self.store_folder.join(format!("{partition}.redb")))?;
+        Task::open(partition, self.settings.clone(), store, committed)
+    }
+}
+
+impl Consumer {
+    pub(super) fn subscribe(options: &Options) -> Result<Self, KafkaError> {
+        let mut config = ClientConfig::new();
+        let group = format!(
+            "{}.{}.processors",
+            options.topics.prefix, options.topics.generation
+        );
+        config
+            .set("bootstrap.servers", &options.bootstrap)
+            .set("group.id", group)
+            .set("auto.offset.reset", "earliest")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("check.crcs", "true")
+            .set("fetch.queue.backoff.ms", "10")
+            .set("queued.max.messages.kbytes", "65536")
+            .set("fetch.message.max.bytes", "33554432")
+            .set("partition.assignment.strategy", "range");
+        for (name, value) in &options.client_settings {
+            config.set(name, value);
+        }
+        let owner = Owner {
+            tasks: Mutex::default(),
+            assignments: AtomicU64::new(0),
+            settings: settings(options),
+            store_folder: options.store_folder.clone(),
+        };
+        let inner: BaseConsumer<Owner> = config.create_with_context(owner)?;
+        inner.subscribe(&[&options.topics.events()])?;
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    pub(super) fn handle(&self) -> Arc<BaseConsumer<Owner>> {
+        Arc::clone(&self.inner)
+    }
+
+    pub(super) fn tasks(&self) -> MutexGuard<'_, Tasks> {
+        lock(&self.inner.context().tasks)
+    }
+
+    /// Drops a task whose batch failed half-way, and opens it anew from its store.
+    pub(super) fn reopen(&self, tasks: &mut Tasks, partition: i32) -> Result<(), Halt> {
+        let Some(task) = tasks.remove(&partition) else {
+            return Ok(());
+        };
+        let acknowledged = task.acknowledged();
+        drop(task);
+        tasks.insert(
+            partition,
+            self.inner.context().open(partition, Some(acknowledged))?,
+        );
+        Ok(())
+    }
+
+    /// Gathers a batch, by partition.
+    ///
+    /// When the group's assignment changes meanwhile, what was gathered before is dropped: the new
+    /// tasks read from their own starts, and a record from further on would move their position
+    /// past events that they have not seen.
+    pub(super) fn poll(&self) -> Polled {
+        let mut batches: BTreeMap<i32, Vec<Input>> = BTreeMap::new();
+        let (mut events, mut bytes) = (0, 0);
+        let mut until = None;
+        let mut assignment = self.inner.context().assignments.load(Ordering::Relaxed);
+        while events < BATCH_EVENTS && bytes < BATCH_BYTES {
+            let wait = until.map_or(IDLE, |until: Instant| {
+                until.saturating_duration_since(Instant::now())
+            });
+            let polled = self.inner.poll(wait);
+            let current = self.inner.context().assignments.load(Ordering::Relaxed);
+            if current != assignment {
+                assignment = current;
+                batches.clear();
+            }
+            let message = match polled {
+                Some(Ok(message)) => message,
+                Some(Err(error)) if batches.is_empty() => {
+                    return Polled::Trouble(error.to_string());
+                }
+                // What was gathered is processed first; an error that lasts comes again.
+                Some(Err(_)) | None => break,
+            };
+            let value = message.payload().unwrap_or_default().to_vec();
+            events += 1;
+            bytes += value.len();
+            batches.entry(message.partition()).or_default().push(Input {
+                offset: message.offset(),
+                value,
+            });
+            until.get_or_insert_with(|| Instant::now() + GATHER);
+        }
+        Polled::Batches(batches)
+    }
+}

@@ -1,0 +1,206 @@
+//! The Kafka shell: one consumer of the events topic, a task for each partition that it is given.
+//!
+//! One thread does it all, one batch of one partition after another: what a batch costs is CPU, and
+//! more processes or a higher share of partitions a process, not threads, make it faster. At the
+//! bound of a batch the consumer reads no further; librdkafka's own queue is bounded by
+//! `queued.max.messages.kbytes`.
+
+mod consumer;
+mod producer;
+
+use crate::drive::{CrashPoint, Halt, LogError, drive};
+use crate::task::{Input, Settings};
+use consumer::{Consumer, Polled};
+use gapless_schemas::{Codec, Timestamp, Topics};
+use producer::KafkaLog;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What the processors' role needs.
+pub struct Options {
+    /// Kafka's bootstrap servers, and further librdkafka settings (TLS, SASL).
+    pub bootstrap: String,
+    /// librdkafka settings that override ours, for TLS and SASL.
+    pub client_settings: Vec<(String, String)>,
+    /// Topics.
+    pub topics: Topics,
+    /// Folder of the partitions' stores.
+    pub store_folder: PathBuf,
+    /// How long detectors wait.
+    pub patience: gapless_core::detect::Patience,
+    /// Reads events, writes states.
+    pub codec: Codec,
+}
+
+/// What the role is doing, for `status`, `/metrics` and `/readyz`.
+#[derive(Debug, Default)]
+pub struct Status {
+    partitions: Mutex<BTreeMap<i32, PartitionStatus>>,
+    events: AtomicU64,
+    trouble: Mutex<Option<String>>,
+}
+
+/// One partition's progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartitionStatus {
+    /// Offset of the next event.
+    pub next_offset: i64,
+    /// The log's clock.
+    pub now: Timestamp,
+}
+
+impl Status {
+    /// Progress of the partitions that this process owns.
+    pub fn partitions(&self) -> BTreeMap<i32, PartitionStatus> {
+        lock(&self.partitions).clone()
+    }
+
+    /// Events processed since the start, repeats included.
+    pub fn events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    /// Why it makes no progress, in a sentence; nothing while all is well.
+    pub fn trouble(&self) -> Option<String> {
+        lock(&self.trouble).clone()
+    }
+}
+
+/// A lock whose holder panicked still guards plain values, which are read as they are.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Why the role ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Kafka cannot be talked to at all. Reaction: check the configuration.
+    #[error("the processors cannot use Kafka: {0}")]
+    Kafka(#[from] rdkafka::error::KafkaError),
+    /// Reaction: stop the process; a restart begins where the store stands.
+    #[error("the processors stopped: {0}")]
+    Halted(#[from] Halt),
+}
+
+/// How long to wait before a batch that the log did not acknowledge is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Runs until `stop` is set; then the batch at hand is finished and partitions are given back.
+///
+/// # Errors
+/// See [`RunError`]. A log that does not answer is no error: the same batch is tried for ever.
+pub fn run(options: Options, status: &Status, stop: &AtomicBool) -> Result<(), RunError> {
+    let crash_at = crash_from_environment();
+    let mut log = KafkaLog::connect(&options)?;
+    let consumer = Consumer::subscribe(&options)?;
+    log.commit_through(consumer.handle());
+    while !stop.load(Ordering::Relaxed) {
+        for (partition, batch) in poll(&consumer, status) {
+            finish(
+                &consumer, &mut log, partition, &batch, status, stop, &crash_at,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn poll(consumer: &Consumer, status: &Status) -> BTreeMap<i32, Vec<Input>> {
+    match consumer.poll() {
+        Polled::Batches(batches) => batches,
+        Polled::Trouble(error) => {
+            tracing::warn!(error, "cannot read the events topic");
+            *lock(&status.trouble) = Some(error);
+            BTreeMap::new()
+        }
+    }
+}
+
+/// Brings a batch to its end: again and again while the log does not acknowledge, each time with
+/// the task opened anew from its store.
+fn finish(
+    consumer: &Consumer,
+    log: &mut KafkaLog,
+    partition: i32,
+    batch: &[Input],
+    status: &Status,
+    stop: &AtomicBool,
+    crash_at: &Option<CrashAt>,
+) -> Result<(), RunError> {
+    while !stop.load(Ordering::Relaxed) {
+        let mut tasks = consumer.tasks();
+        // Given away while the batch was read: its new owner reads it again.
+        let Some(task) = tasks.get_mut(&partition) else {
+            return Ok(());
+        };
+        match drive(task, log, batch, |point| {
+            crash_at.as_ref().is_none_or(|crash| crash.survives(point))
+        }) {
+            Ok(()) => {
+                let progress = PartitionStatus {
+                    next_offset: task.next_offset(),
+                    now: task.now(),
+                };
+                lock(&status.partitions).insert(partition, progress);
+                status
+                    .events
+                    .fetch_add(batch.len() as u64, Ordering::Relaxed);
+                *lock(&status.trouble) = None;
+                return Ok(());
+            }
+            Err(Halt::Log(LogError::Retry(error))) => {
+                tracing::warn!(
+                    partition,
+                    error,
+                    "a batch was not acknowledged; trying again"
+                );
+                *lock(&status.trouble) = Some(error);
+                consumer.reopen(&mut tasks, partition)?;
+                drop(tasks);
+                std::thread::sleep(RETRY);
+            }
+            Err(halt) => return Err(halt.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Dies at a crash point, for tests of real processes: `GAPLESS_CRASH_AT=stored:3` aborts the third
+/// time that the point is reached.
+struct CrashAt {
+    point: String,
+    left: AtomicU64,
+}
+
+fn crash_from_environment() -> Option<CrashAt> {
+    let text = std::env::var("GAPLESS_CRASH_AT").ok()?;
+    let (point, times) = text.split_once(':')?;
+    CrashPoint::ALL.iter().find(|known| known.name() == point)?;
+    Some(CrashAt {
+        point: point.to_owned(),
+        left: AtomicU64::new(times.parse().ok()?),
+    })
+}
+
+impl CrashAt {
+    fn survives(&self, point: CrashPoint) -> bool {
+        if point.name() == self.point && self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            std::process::abort();
+        }
+        true
+    }
+}
+
+/// What a task of this shell is told.
+fn settings(options: &Options) -> Settings {
+    Settings {
+        events_topic: options.topics.events(),
+        epoch: options.topics.epoch,
+        patience: options.patience,
+        codec: options.codec.clone(),
+    }
+}

@@ -1,0 +1,115 @@
+use crate::store::{Column, Store, StoreError, Write};
+use gapless_core::Key;
+use gapless_core::detect::{Decision, Patience, Question, Watch, decide};
+use gapless_schemas::{GapEvent, Timestamp};
+use std::collections::{BTreeSet, HashMap};
+
+/// The watches of all entities that ask something, and when each is due.
+pub(super) struct Attention {
+    watches: HashMap<Key, Watch>,
+    due: BTreeSet<(Timestamp, Key)>,
+    dirty: BTreeSet<Key>,
+    patience: Patience,
+}
+
+impl Attention {
+    /// Reads all watches: few, for they belong to entities with a question or a past gap.
+    pub(super) fn load(store: &impl Store, patience: &Patience) -> Result<Self, StoreError> {
+        let mut attention = Self {
+            watches: HashMap::new(),
+            due: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            patience: *patience,
+        };
+        for (text, bytes) in store.scan(Column::Watch)? {
+            let damaged = || StoreError(format!("the watch of {text} is damaged"));
+            let key = Key::parse(&text).ok_or_else(damaged)?;
+            let watch: Watch = postcard::from_bytes(&bytes).map_err(|_| damaged())?;
+            attention.put(key, watch);
+        }
+        attention.dirty.clear();
+        Ok(attention)
+    }
+
+    /// Takes note of a gap event about `subject`.
+    pub(super) fn read(&mut self, subject: &Key, event: &GapEvent) {
+        let mut watch = self.take(subject);
+        watch.read(event);
+        self.put(subject.clone(), watch);
+    }
+
+    /// Up to `most` entities whose time has come.
+    pub(super) fn due(&self, now: Timestamp, most: usize) -> Vec<Key> {
+        self.due
+            .iter()
+            .take_while(|(at, _)| *at <= now)
+            .take(most)
+            .map(|(_, key)| key.clone())
+            .collect()
+    }
+
+    /// See [`decide`]; where the batch is not live, only takes note of the questions: what was
+    /// decided about them is in the log.
+    pub(super) fn decide(
+        &mut self,
+        key: &Key,
+        questions: &[Question],
+        now: Timestamp,
+        live: bool,
+    ) -> Vec<Decision> {
+        if questions.is_empty() && !self.watches.contains_key(key) {
+            return Vec::new();
+        }
+        let before = self.watches.get(key).cloned().unwrap_or_default();
+        let mut watch = before.clone();
+        let decisions = if live {
+            decide(&mut watch, &key.to_string(), questions, now, &self.patience)
+        } else {
+            watch.notice(questions, now);
+            Vec::new()
+        };
+        if watch != before {
+            self.take(key);
+            self.put(key.clone(), watch);
+        }
+        decisions
+    }
+
+    /// The watches that changed since the last call.
+    pub(super) fn take_writes(&mut self) -> Result<Vec<Write>, StoreError> {
+        std::mem::take(&mut self.dirty)
+            .into_iter()
+            .map(|key| {
+                let watch = self.watches.get(&key).map(postcard::to_stdvec).transpose();
+                let value =
+                    watch.map_err(|error| StoreError(format!("the watch of {key}: {error}")))?;
+                Ok(Write {
+                    column: Column::Watch,
+                    key: key.to_string(),
+                    value,
+                })
+            })
+            .collect()
+    }
+
+    fn take(&mut self, key: &Key) -> Watch {
+        let Some(watch) = self.watches.remove(key) else {
+            return Watch::default();
+        };
+        if let Some(at) = watch.due_at(&self.patience) {
+            self.due.remove(&(at, key.clone()));
+        }
+        watch
+    }
+
+    fn put(&mut self, key: Key, watch: Watch) {
+        self.dirty.insert(key.clone());
+        if watch.is_blank() {
+            return;
+        }
+        if let Some(at) = watch.due_at(&self.patience) {
+            self.due.insert((at, key.clone()));
+        }
+        self.watches.insert(key, watch);
+    }
+}

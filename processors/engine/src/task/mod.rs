@@ -1,0 +1,381 @@
+//! One partition's task: joins batches of events in memory and says what to write where.
+//!
+//! It does no IO but reads of its own store, and knows no time but the log's.
+
+mod attention;
+mod touched;
+
+use crate::drive::Refusal;
+use crate::store::{Column, Position, Store, StoreError, Write};
+use attention::Attention;
+use gapless_core::detect::{Decision, Patience};
+use gapless_core::{Key, Record, State, gap_event, lift};
+use gapless_schemas::{
+    Codec, DeadLetter, Event, PayloadForm, Refetch, Source, Timestamp, ids, version,
+};
+use std::collections::{BTreeMap, HashMap};
+use touched::Touched;
+
+/// One record of the events topic.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Its offset.
+    pub offset: i64,
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
+/// Something to append, before the store knows of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// A state, on its entity's topic.
+    State(Key, Box<Record>),
+    /// A gap event, on the events topic.
+    Event(Box<Event>),
+    /// A command.
+    Refetch(Refetch),
+    /// What could not be processed.
+    DeadLetter(DeadLetter),
+}
+
+/// What a task is told at its start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Name of the events topic, for the origin of dead letters.
+    pub events_topic: String,
+    /// The log's epoch.
+    pub epoch: u16,
+    /// How long detectors wait.
+    pub patience: Patience,
+    /// Reads events.
+    pub codec: Codec,
+}
+
+/// A batch joined in memory: what to append, and what to store once that is acknowledged.
+#[derive(Debug)]
+pub struct Prepared {
+    /// To append.
+    pub outputs: Vec<Output>,
+    writes: Vec<Write>,
+    position: Position,
+}
+
+/// The task of one partition. See the module.
+pub struct Task<S> {
+    partition: i32,
+    settings: Settings,
+    store: S,
+    position: Position,
+    /// The group's offset when the task started: outputs for what is before it were acknowledged.
+    acknowledged: i64,
+    /// The store's offset then: what is before it was joined in an earlier life.
+    joined: i64,
+    states: HashMap<Key, State>,
+    attention: Attention,
+}
+
+/// Decoded states kept in memory; at the bound all are dropped and read again from the store.
+const CACHED_STATES: usize = 20_000;
+
+/// Entities whose detectors are looked at in one batch because their time has come; the rest wait
+/// for the next batch.
+const DUE_PER_BATCH: usize = 1_000;
+
+impl<S: Store> Task<S> {
+    /// A task for `partition`, whose group stands at `committed` (none: a new group).
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn open(
+        partition: i32,
+        settings: Settings,
+        store: S,
+        committed: Option<i64>,
+    ) -> Result<Self, StoreError> {
+        let stored = store.position()?;
+        let position = stored.unwrap_or(Position {
+            next_offset: 0,
+            now: Timestamp::from_millis(i64::MIN),
+        });
+        let attention = Attention::load(&store, &settings.patience)?;
+        Ok(Self {
+            partition,
+            settings,
+            store,
+            position,
+            acknowledged: committed.unwrap_or(0),
+            joined: position.next_offset,
+            states: HashMap::new(),
+            attention,
+        })
+    }
+
+    /// Its partition.
+    pub fn partition(&self) -> i32 {
+        self.partition
+    }
+
+    /// The offset to read from: the earlier of the group's and the store's.
+    pub fn start_offset(&self) -> i64 {
+        self.acknowledged.min(self.joined)
+    }
+
+    /// Offset of the next event to process.
+    pub fn next_offset(&self) -> i64 {
+        self.position.next_offset
+    }
+
+    /// The group's offset when the task started.
+    pub fn acknowledged(&self) -> i64 {
+        self.acknowledged
+    }
+
+    /// The log's clock.
+    pub fn now(&self) -> Timestamp {
+        self.position.now
+    }
+
+    /// Joins `batch` in memory and decides what to write. The caller appends the outputs, then hands
+    /// the rest to [`Task::store`]; or drops the task.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn prepare(&mut self, batch: &[Input]) -> Result<Prepared, StoreError> {
+        if self.states.len() > CACHED_STATES {
+            self.states.clear();
+        }
+        let mut outputs = Vec::new();
+        let mut touched = Touched::default();
+        let mut repositories = BTreeMap::new();
+        for input in batch {
+            if input.offset < self.start_offset() {
+                continue;
+            }
+            match self.read(input) {
+                Ok((event, payload, parts)) => {
+                    self.position.now = self.position.now.max(event.received_at);
+                    if let (Some(id), Some(name)) = (event.repository_id, event.repository) {
+                        repositories.insert((event.host, id), name);
+                    }
+                    if let Some(event) = gap_event(&payload)
+                        && let Some(subject) = Key::parse(event.subject())
+                    {
+                        self.attention.read(&subject, event);
+                        touched.look_at(&subject);
+                    }
+                    for (key, part) in parts.into_vec() {
+                        self.join(&mut touched, key, part, input.offset)?;
+                    }
+                }
+                Err(refusal) => outputs.extend(self.dead_letter(input, refusal)),
+            }
+            self.position.next_offset = self.position.next_offset.max(input.offset + 1);
+        }
+        let live = self.position.next_offset > self.acknowledged;
+        self.emit(&touched, &mut outputs);
+        self.detect(&mut touched, live, &repositories, &mut outputs)?;
+        let writes = self.writes(&touched)?;
+        Ok(Prepared {
+            outputs,
+            writes,
+            position: self.position,
+        })
+    }
+
+    /// Stores a batch whose outputs are acknowledged, in one atomic step, and returns the offset to
+    /// commit.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn store(&mut self, prepared: Prepared) -> Result<i64, StoreError> {
+        self.store.commit(&prepared.writes, prepared.position)?;
+        Ok(prepared.position.next_offset)
+    }
+
+    fn read(
+        &self,
+        input: &Input,
+    ) -> Result<(Event, gapless_core::payload::Payload, gapless_core::Parts), Refusal> {
+        let event: Event = self
+            .settings
+            .codec
+            .decode(&input.value)
+            .map_err(Refusal::Envelope)?;
+        let (payload, parts) = lift(&event).map_err(Refusal::Payload)?;
+        Ok((event, payload, parts))
+    }
+
+    /// A dead letter; none where it was acknowledged in an earlier life.
+    fn dead_letter(&self, input: &Input, refusal: Refusal) -> Option<Output> {
+        let (reason, error) = match refusal {
+            Refusal::Envelope(error) => ("envelope", error.to_string()),
+            Refusal::Payload(error) => ("payload", error.to_string()),
+        };
+        tracing::warn!(
+            partition = self.partition,
+            offset = input.offset,
+            reason,
+            error,
+            "sent to the dead letters"
+        );
+        (input.offset >= self.acknowledged).then(|| {
+            Output::DeadLetter(DeadLetter {
+                reason: reason.to_owned(),
+                error,
+                topic: self.settings.events_topic.clone(),
+                partition: self.partition,
+                offset: input.offset,
+                at: self.position.now,
+                value: input.value.clone(),
+            })
+        })
+    }
+
+    fn join(
+        &mut self,
+        touched: &mut Touched,
+        key: Key,
+        part: State,
+        offset: i64,
+    ) -> Result<(), StoreError> {
+        self.load(&key)?;
+        let state = self
+            .states
+            .entry(key.clone())
+            .or_insert_with(|| key.kind.blank());
+        let emission = (offset >= self.acknowledged).then_some(offset < self.joined);
+        touched.join(&key, offset, emission, || state.view(&key, 0));
+        state.join(part);
+        Ok(())
+    }
+
+    /// Brings the state of `key` into memory, where the store has one.
+    fn load(&mut self, key: &Key) -> Result<(), StoreError> {
+        if !self.states.contains_key(key)
+            && let Some(bytes) = self.store.get(Column::State, &key.to_string())?
+        {
+            let state = postcard::from_bytes(&bytes)
+                .map_err(|error| StoreError(format!("{key}: {error}")))?;
+            self.states.insert(key.clone(), state);
+        }
+        Ok(())
+    }
+
+    /// States that changed, and those that an earlier life may have failed to append.
+    fn emit(&self, touched: &Touched, outputs: &mut Vec<Output>) {
+        for (key, touch) in touched.joined() {
+            let Some(emission) = &touch.emission else {
+                continue;
+            };
+            let version = version(self.settings.epoch, touch.offset);
+            let Some(record) = self
+                .states
+                .get(key)
+                .and_then(|state| state.view(key, version))
+            else {
+                continue;
+            };
+            let changed = touch
+                .before
+                .as_ref()
+                .is_none_or(|before| !record.says_the_same(before));
+            if changed || emission.even_if_unchanged {
+                outputs.push(Output::State(key.clone(), Box::new(record)));
+            }
+        }
+    }
+
+    fn detect(
+        &mut self,
+        touched: &mut Touched,
+        live: bool,
+        repositories: &BTreeMap<(String, i64), String>,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), StoreError> {
+        for key in self.attention.due(self.position.now, DUE_PER_BATCH) {
+            touched.look_at(&key);
+        }
+        for key in touched.keys() {
+            self.load(&key)?;
+            let questions = self
+                .states
+                .get(&key)
+                .map(|state| state.questions(&key))
+                .unwrap_or_default();
+            let now = self.position.now;
+            let decisions = self.attention.decide(&key, &questions, now, live);
+            let name = repositories
+                .get(&(key.host.clone(), key.repository_id))
+                .cloned();
+            for decision in decisions {
+                outputs.push(self.carry_out(&key, name.clone(), decision));
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out(&self, key: &Key, repository: Option<String>, decision: Decision) -> Output {
+        match decision {
+            Decision::Append(gap) => Output::Event(Box::new(Event {
+                event_id: ids::gap_event_id(gap.gap_id(), gap.action()),
+                source: Source::Gap,
+                kind: "gap".to_owned(),
+                action: Some(gap.action().to_owned()),
+                host: key.host.clone(),
+                owner: repository
+                    .as_deref()
+                    .and_then(|name| name.split_once('/'))
+                    .map(|(owner, _)| owner.to_owned()),
+                owner_id: None,
+                repository,
+                repository_id: Some(key.repository_id),
+                number: match &gap {
+                    gapless_schemas::GapEvent::Opened { number, .. } => *number,
+                    gapless_schemas::GapEvent::Closed { .. } => None,
+                },
+                hook_target_id: None,
+                occurred_at: None,
+                first_delivered_at: None,
+                requested_at: None,
+                received_at: gap.at(),
+                credential_kind: None,
+                headers: BTreeMap::new(),
+                payload_form: PayloadForm::Raw,
+                payload: touched::gap_payload(&gap),
+            })),
+            Decision::Ask {
+                command_id,
+                gap_id,
+                number,
+                reason,
+                attempt,
+            } => Output::Refetch(Refetch {
+                command_id,
+                gap_id,
+                host: key.host.clone(),
+                repository_id: key.repository_id,
+                repository,
+                number,
+                reason,
+                issued_at: self.position.now,
+                attempt: i32::try_from(attempt).unwrap_or(i32::MAX),
+            }),
+        }
+    }
+
+    fn writes(&mut self, touched: &Touched) -> Result<Vec<Write>, StoreError> {
+        let mut writes = self.attention.take_writes()?;
+        for (key, _) in touched.joined() {
+            if let Some(state) = self.states.get(key) {
+                let value = postcard::to_stdvec(state)
+                    .map_err(|error| StoreError(format!("{key}: {error}")))?;
+                writes.push(Write {
+                    column: Column::State,
+                    key: key.to_string(),
+                    value: Some(value),
+                });
+            }
+        }
+        Ok(writes)
+    }
+}
