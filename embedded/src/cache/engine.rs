@@ -15,7 +15,7 @@ pub(super) struct Build {
     architecture: &'static str,
     package: &'static str,
     /// SHA-256 of the library.
-    sha256: &'static str,
+    pub(super) sha256: &'static str,
     /// Size of the package, in bytes.
     download_bytes: u64,
 }

@@ -12,6 +12,8 @@ use crate::error::Error;
 /// Between two looks at how far a download is.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+const REASON_MAX_CHARACTERS: usize = 200;
+
 /// A program that fetches, and what to say when it is missing.
 pub(super) struct Fetcher {
     pub(super) program: &'static str,
@@ -106,8 +108,10 @@ impl Fetcher {
     }
 }
 
+/// A sentence's worth of it, without what would colour a terminal.
 fn shortened(line: &str) -> String {
-    line.chars().take(300).collect()
+    let plain = line.chars().filter(|c| !c.is_control());
+    plain.take(REASON_MAX_CHARACTERS).collect()
 }
 
 /// What a folder holds, in bytes; what cannot be read counts nothing.

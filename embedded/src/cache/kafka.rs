@@ -10,8 +10,10 @@ use crate::error::Error;
 
 /// The version of Kafka that is run.
 pub(super) const VERSION: &str = "4.1.1";
+/// Kafka logs through slf4j 1.7, and its own package names no binding; its distribution has this.
+const LOGGING_VERSION: &str = "2.24.3";
 /// SHA-256 over the lines `name sha256` of all jars, sorted by name.
-const DIGEST: &str = "393b6183ea30541e740d0c3b0ac8a681298e703cb63da7602a9fcf4df3ad0aa6";
+pub(super) const DIGEST: &str = "03990078375407c90b38fd351759bd639c6167306df53c367f406a0a71b226cf";
 /// What Maven downloads, itself included, near enough.
 const DOWNLOAD_BYTES: u64 = 64_000_000;
 /// Pinned, for another version may copy under other names.
@@ -33,6 +35,7 @@ pub(super) fn fetch(content: &Path, work: &Path) -> Result<(), Error> {
     let arguments = [
         "-B".to_string(),
         "-q".into(),
+        "-Dstyle.color=never".into(),
         PLUGIN.into(),
         "-DincludeScope=runtime".into(),
         format!("-DoutputDirectory={}", content.display()),
@@ -64,6 +67,11 @@ fn pom_xml() -> String {
       <groupId>org.apache.kafka</groupId>
       <artifactId>kafka_2.13</artifactId>
       <version>{VERSION}</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.logging.log4j</groupId>
+      <artifactId>log4j-slf4j-impl</artifactId>
+      <version>{LOGGING_VERSION}</version>
     </dependency>
   </dependencies>
 </project>

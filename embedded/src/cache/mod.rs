@@ -36,19 +36,18 @@ impl Package {
     /// Both of them.
     pub const ALL: [Self; 2] = [Self::Kafka, Self::ClickHouseEngine];
 
-    /// The package's folder in the cache; it names the version, so another version is another
-    /// package.
-    fn folder(self) -> String {
-        match self {
-            Self::Kafka => format!("kafka-{}", kafka::VERSION),
-            Self::ClickHouseEngine => {
-                format!(
-                    "clickhouse-engine-{}-{}",
-                    engine::VERSION,
-                    std::env::consts::ARCH
-                )
-            }
-        }
+    /// The package's folder in the cache. It names the version and begins the checksum: other
+    /// contents are another folder.
+    fn folder(self) -> Result<String, Error> {
+        let (name, version, checksum) = match self {
+            Self::Kafka => ("kafka", kafka::VERSION, kafka::DIGEST),
+            Self::ClickHouseEngine => (
+                "clickhouse-engine",
+                engine::VERSION,
+                engine::build()?.sha256,
+            ),
+        };
+        Ok(format!("{name}-{version}-{}", &checksum[..8]))
     }
 
     fn title(self) -> &'static str {
@@ -122,11 +121,11 @@ impl Cache {
     /// # Errors
     /// The package is not there, or damaged.
     pub fn verify(&self, package: Package) -> Result<(), Error> {
-        package.check(&self.dir.join(package.folder()))
+        package.check(&self.dir.join(package.folder()?))
     }
 
     fn ensure(&self, package: Package) -> Result<PathBuf, Error> {
-        let place = self.dir.join(package.folder());
+        let place = self.dir.join(package.folder()?);
         let look = || marker::read(&place).map_err(|e| Error::io(&place, &e));
         if look()? == Found::AsChecked {
             return Ok(place);
@@ -152,7 +151,7 @@ impl Cache {
     }
 
     fn fetch(&self, package: Package, place: &Path) -> Result<(), Error> {
-        let prefix = format!(".fetching-{}-", package.folder());
+        let prefix = format!(".fetching-{}-", package.folder()?);
         self.remove_leftovers(&prefix);
         let staging = tempfile::Builder::new()
             .prefix(&prefix)
@@ -183,7 +182,7 @@ impl Cache {
     }
 
     fn lock(&self, package: Package) -> Result<File, Error> {
-        let path = self.dir.join(format!("{}.lock", package.folder()));
+        let path = self.dir.join(format!("{}.lock", package.folder()?));
         let file = File::create(&path).map_err(|e| Error::io(&path, &e))?;
         if file.try_lock().is_err() {
             tracing::info!(

@@ -1,12 +1,16 @@
 //! How a download shows that it goes on: a bar on a terminal, log lines elsewhere.
 
 use std::io::IsTerminal;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// Between two log lines, where there is no terminal.
 const LOG_EVERY: Duration = Duration::from_secs(10);
+
+/// Packages are fetched at the same time: each has its line.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// One download on its way.
 pub(super) struct Progress {
@@ -21,7 +25,7 @@ impl Progress {
     pub(super) fn begin(title: &'static str, total_bytes: u64) -> Self {
         let bar = std::io::stderr()
             .is_terminal()
-            .then(|| ProgressBar::new(total_bytes));
+            .then(|| BARS.add(ProgressBar::new(total_bytes)));
         match &bar {
             Some(bar) => {
                 let template = "{msg:40} {bar:30} {bytes:>10} of {total_bytes:10} {elapsed}";
