@@ -49,7 +49,7 @@ fn keys(value: &Value, path: &str, into: &mut Keys) {
 fn is_expected(path: &str) -> bool {
     // An organisation's hook is no App's installation.
     !path.starts_with(".installation")
-        // Files of commits, and labels of the bot that made the recordings.
+        // Simulated items have no milestone, no App and no licence: null, where recordings have some.
         && !path.contains(".milestone.")
         && !path.contains(".performed_via_github_app.")
         && !path.contains(".license.")
