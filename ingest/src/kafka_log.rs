@@ -122,7 +122,8 @@ impl KafkaLog {
     }
 }
 
-fn producer(config: &KafkaConfig) -> Result<FutureProducer, KafkaError> {
+/// A producer whose records are acknowledged by all in-sync replicas.
+pub(crate) fn producer(config: &KafkaConfig) -> Result<FutureProducer, KafkaError> {
     config
         .client(&[
             ("acks", "all"),

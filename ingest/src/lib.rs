@@ -2,11 +2,14 @@
 //!
 //! Decisions are pure (what a request is answered, what a payload says, when to ask GitHub what);
 //! the shells around them are thin. They reach the log, the clock and GitHub through the traits
-//! [`EventLog`], [`Clock`] and `GitHub`, so that a simulation can stand in for each.
+//! [`EventLog`], [`Clock`] and [`github::GitHub`], so that a simulation can stand in for each.
 
 mod clock;
+pub mod fetch;
+pub mod github;
 mod kafka_log;
 mod log;
+pub mod poll;
 mod source;
 pub mod webhook;
 

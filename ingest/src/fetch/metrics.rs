@@ -1,0 +1,44 @@
+//! What the refetch worker counts, in Prometheus' text form.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Counters of the refetch worker since the process started.
+#[derive(Debug, Default)]
+pub struct FetchMetrics {
+    pub(super) commands: AtomicU64,
+    pub(super) answers: AtomicU64,
+    pub(super) failures: AtomicU64,
+    pub(super) waiting: AtomicU64,
+}
+
+impl FetchMetrics {
+    /// Commands that were answered.
+    pub fn commands(&self) -> u64 {
+        self.commands.load(Relaxed)
+    }
+
+    /// Snapshots that answered them, fewer where commands were collapsed.
+    pub fn answers(&self) -> u64 {
+        self.answers.load(Relaxed)
+    }
+
+    /// All counters.
+    pub fn render(&self) -> String {
+        let (commands, answers) = (self.commands(), self.answers());
+        let (failures, waiting) = (self.failures.load(Relaxed), self.waiting.load(Relaxed));
+        format!(
+            "# HELP gapless_refetch_commands_total Refetch commands that were answered.\n\
+             # TYPE gapless_refetch_commands_total counter\n\
+             gapless_refetch_commands_total {commands}\n\
+             # HELP gapless_refetch_answers_total Snapshots that answered refetch commands.\n\
+             # TYPE gapless_refetch_answers_total counter\n\
+             gapless_refetch_answers_total {answers}\n\
+             # HELP gapless_refetch_failures_total Attempts to answer that failed.\n\
+             # TYPE gapless_refetch_failures_total counter\n\
+             gapless_refetch_failures_total {failures}\n\
+             # HELP gapless_refetch_waiting Refetch commands that wait or are being answered.\n\
+             # TYPE gapless_refetch_waiting gauge\n\
+             gapless_refetch_waiting {waiting}\n"
+        )
+    }
+}
