@@ -1,0 +1,89 @@
+// Values as text. Missing is "–", zero is 0, counts are written in full, days are UTC.
+
+export const MISSING = '–';
+const DAY = 86_400_000;
+
+const number = (value, decimals) => value.toLocaleString('en-US', {
+  minimumFractionDigits: decimals, maximumFractionDigits: decimals,
+});
+const digits = (value, config, otherwise) =>
+  config.decimals ?? (Number.isInteger(value) ? 0 : otherwise);
+
+/** `2026-03-04`. */
+export const day = (millis) => new Date(millis).toISOString().slice(0, 10);
+/** `2026-03-04 15:30`. */
+export const minute = (millis) => new Date(millis).toISOString().slice(0, 16).replace('T', ' ');
+/** A day where the time is midnight, else to the minute. */
+export const instant = (millis) => (millis % DAY === 0 ? day(millis) : minute(millis));
+
+/** Seconds in the unit that suits them. */
+function seconds(value, config) {
+  const steps = [[1, 's'], [60, 'min'], [3600, 'h'], [86400, 'd']];
+  const size = Math.abs(value);
+  const [by, unit] = steps.findLast(([step]) => size >= step * (step === 1 ? 0 : 1.5)) ?? steps[0];
+  const shown = value / by;
+  return { text: number(shown, by === 1 && config.decimals !== undefined ? config.decimals : Math.abs(shown) < 10 && !Number.isInteger(shown) ? 1 : 0), unit };
+}
+
+function bytes(value) {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let at = 0;
+  while (Math.abs(value) >= 1024 && at < units.length - 1) { value /= 1024; at += 1; }
+  return { text: number(value, at === 0 ? 0 : 1), unit: units[at] };
+}
+
+function fromNow(millis) {
+  const ago = (Date.now() - millis) / 1000;
+  const { text, unit } = seconds(Math.abs(ago), { decimals: 0 });
+  return { text: ago >= 0 ? `${text} ${unit} ago` : `in ${text} ${unit}`, unit: '' };
+}
+
+/** A value with its unit apart: `{text, unit, missing}`. */
+export function parts(value, field) {
+  const config = field.config ?? {};
+  const mapped = config.mappings?.find((one) => one.options?.[String(value)])?.options[String(value)];
+  if (mapped?.text) return { text: mapped.text, unit: '', missing: false };
+  if (value === null || value === undefined || value === '' || Number.isNaN(value)) {
+    return { text: config.noValue ?? MISSING, unit: '', missing: true };
+  }
+  if (field.kind === 'time' && config.unit !== 'dateTimeFromNow') {
+    return { text: config.unit?.startsWith('time:') ? day(value) : instant(value), unit: '' };
+  }
+  if (field.kind === 'boolean') return { text: value ? 'yes' : 'no', unit: '' };
+  if (field.kind === 'string') return { text: String(value), unit: '' };
+  switch (config.unit) {
+    case 'percentunit': return { text: number(100 * value, config.decimals ?? 1), unit: '%' };
+    case 's': return seconds(value, config);
+    case 'bytes': return bytes(value);
+    case 'suffix:h': return { text: number(value, config.decimals ?? 1), unit: 'h' };
+    case 'suffix:d': return { text: number(value, config.decimals ?? 1), unit: 'd' };
+    case 'dateTimeFromNow': return fromNow(value);
+    default: return { text: number(value, digits(value, config, 1)), unit: '' };
+  }
+}
+
+/** A value with its unit. */
+export function text(value, field) {
+  const { text: shown, unit } = parts(value, field);
+  return unit ? `${shown} ${unit}` : shown;
+}
+
+/** A value for an axis: short. */
+export function tick(value, field) {
+  const unit = field?.config?.unit;
+  if (unit === 'percentunit') return `${number(100 * value, Number.isInteger(Math.round(1e6 * value) / 1e4) ? 0 : 1)} %`;
+  return text(value, { kind: 'number', config: { unit, decimals: Number.isInteger(value) ? 0 : 1 } });
+}
+
+/** Rows as CSV (RFC 4180): values as they came, times in ISO 8601. */
+export function csv(data) {
+  const cell = (value, kind) => {
+    if (value === null || value === undefined) return '';
+    const written = kind === 'time' ? new Date(value).toISOString().replace('T00:00:00.000Z', '') : String(value);
+    return /[",\r\n]/.test(written) ? `"${written.replaceAll('"', '""')}"` : written;
+  };
+  const named = (column) => [column.name, ...Object.values(column.labels ?? {})].join(' ');
+  const lines = [data.columns.map((column) => cell(named(column), 'string'))];
+  for (const row of data.rows) lines.push(row.map((value, at) => cell(value, data.columns[at].kind)));
+  return lines.map((line) => line.join(',')).join('\r\n') + '\r\n';
+}

@@ -1,0 +1,119 @@
+// Lines or bars over time. A hole stays a hole; the bucket that still runs is drawn lighter.
+
+import { series } from '../field.js';
+import { day, instant, text, tick } from '../format.js';
+import { chart, colors, tip, tooltip, valueAxis } from './chart.js';
+
+const DAY = 86_400_000;
+
+/** The first moment of the bucket after `millis`. */
+function next(millis, bucket) {
+  const at = new Date(millis);
+  if (bucket === 'week') return millis + 7 * DAY;
+  if (bucket === 'month') return Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1, 1);
+  if (bucket === 'quarter') return Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 3, 1);
+  return millis + DAY;
+}
+
+/** All buckets from the first to the last time, or the times themselves where they are no buckets. */
+function buckets(times, bucket) {
+  const all = [];
+  if (!bucket || times.length < 2) return { times, isBucketed: Boolean(bucket) && times.every((t) => t % DAY === 0) };
+  for (let at = times[0]; at <= times.at(-1) && all.length < 5000; at = next(at, bucket)) all.push(at);
+  const known = new Set(all);
+  const isBucketed = times.every((time) => known.has(time)) && times.length > all.length / 3;
+  return { times: isBucketed ? all : times, isBucketed };
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+function dated(millis, bucket) {
+  const at = new Date(millis);
+  if (bucket === 'month') return `${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
+  if (bucket === 'quarter') return `Q${Math.floor(at.getUTCMonth() / 3) + 1} ${at.getUTCFullYear()}`;
+  return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]}`;
+}
+function headed(millis, bucket, isRunning) {
+  const name = bucket === 'week' ? `Week of ${day(millis)}` : bucket === 'month' || bucket === 'quarter' ? dated(millis, bucket) : instant(millis);
+  return isRunning ? `${name}, still running` : name;
+}
+
+export function timeseries(panel, body, context) {
+  return chart(body, (data, hidden) => {
+    const theme = colors();
+    const at = data.columns.findIndex((column) => column.kind === 'time');
+    const all = series(panel, data.columns).map((one) => ({
+      ...one, bars: one.config.custom.drawStyle === 'bars', dash: one.config.custom.lineStyle?.dash,
+      fill: one.config.custom.lineStyle?.fill ?? 'solid',
+    }));
+    const byTime = new Map(data.rows.map((row) => [row[at], row]));
+    const wished = context.bucket();
+    const { times, isBucketed } = buckets([...byTime.keys()], wished);
+    const bucket = isBucketed ? wished : null;
+    const running = isBucketed && next(times.at(-1), bucket) > context.now() ? times.at(-1) : null;
+    const isBars = all.some((one) => one.bars);
+    const shown = all.filter((one) => !hidden.has(one.name));
+    const drawn = shown.flatMap((one) => drawnSeries(one, times, byTime, running, isBars, theme));
+    const unit = all[0];
+    const option = {
+      grid: { left: 4, right: 12, top: unit?.config.custom.axisLabel ? 26 : 12, bottom: 2, containLabel: true },
+      xAxis: isBars ? {
+        type: 'category', data: times, axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } },
+        axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true, formatter: (value) => dated(Number(value), bucket) },
+      } : {
+        type: 'time', min: times[0], max: times.at(-1), axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } },
+        axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true, formatter: { year: '{yyyy}', month: '{MMM}', day: '{d} {MMM}', hour: '{HH}:{mm}', minute: '{HH}:{mm}', second: '{HH}:{mm}:{ss}', none: '{d} {MMM}' } },
+        splitLine: { show: false },
+      },
+      yAxis: valueAxis(theme, {
+        min: unit?.config.min ?? 0, max: unit?.config.max, name: unit?.config.custom.axisLabel,
+        minInterval: shown.every((one) => one.config.unit === 'none') ? 1 : undefined,
+        axisLabel: { formatter: (value) => tick(value, unit) },
+      }),
+      series: drawn,
+      tooltip: tooltip((parameters) => {
+        const time = Number(isBars ? times[parameters[0].dataIndex] : parameters[0].axisValue);
+        const row = byTime.get(time);
+        return tip(headed(time, bucket, time === running), shown.map((one) => ({ one, value: row?.[one.at] ?? null })));
+      }),
+    };
+    return { option, points: data.rows.length * all.length, series: all, label: described(panel, data, all, at) };
+  });
+}
+
+/** A series as the library wants it; with a bucket still running, its last step apart. */
+function drawnSeries(one, times, byTime, running, isBars, theme) {
+  const custom = one.config.custom;
+  const value = (time) => byTime.get(time)?.[one.at] ?? null;
+  if (one.bars) {
+    return [{
+      type: 'bar', name: one.name, stack: custom.stacking?.mode === 'normal' ? custom.stacking.group : undefined,
+      barMaxWidth: 26, barGap: '10%', barCategoryGap: '28%', itemStyle: { color: one.color, borderRadius: custom.stacking?.mode === 'normal' ? 0 : [2, 2, 0, 0] },
+      data: times.map((time) => (time === running
+        ? { value: value(time), itemStyle: { color: one.color, opacity: 0.45, borderColor: one.color, borderType: 'dashed', borderWidth: 1 } }
+        : value(time))),
+    }];
+  }
+  const point = (time) => (isBars ? value(time) : [time, value(time)]);
+  const style = (type) => ({ color: one.color, width: custom.lineWidth ?? 2, type, cap: 'round' });
+  const line = (data, type, more = {}) => ({
+    type: 'line', name: one.name, data, connectNulls: false, symbol: 'circle', symbolSize: 5,
+    showSymbol: custom.showPoints === 'always' || times.length < 3, itemStyle: { color: one.color, borderColor: theme.panel, borderWidth: 1 },
+    lineStyle: style(type), areaStyle: custom.fillOpacity ? { opacity: custom.fillOpacity / 100 } : undefined,
+    emphasis: { disabled: true }, ...more,
+  });
+  const type = one.dash?.length ? one.dash : { dash: 'dashed', dot: 'dotted' }[one.fill] ?? 'solid';
+  const dense = times.length > 2 && times.filter((time) => value(time) !== null);
+  const lonely = dense && dense.length < 3;
+  const alone = lonely ? { showSymbol: true } : {};
+  if (running === null || times.length < 3) return [line(times.map(point), type, alone)];
+  const done = times.map((time) => (time === running ? (isBars ? null : [time, null]) : point(time)));
+  const last = times.map((time, at) => (at >= times.length - 2 ? point(time) : isBars ? null : [time, null]));
+  return [line(done, type, alone), line(last, [2, 4], { areaStyle: undefined })];
+}
+
+function described(panel, data, all, at) {
+  if (!data.rows.length) return `${panel.title}: nothing`;
+  const [first, last] = [data.rows[0], data.rows.at(-1)];
+  const values = all.map((one) => `${one.title} ${text(last[one.at], one)}`).join(', ');
+  return `${panel.title}, ${instant(first[at])} to ${instant(last[at])}; last: ${values}`;
+}

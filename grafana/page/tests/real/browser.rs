@@ -1,0 +1,222 @@
+//! The page in a real browser: every dashboard, both themes, three widths.
+//!
+//! With `GAPLESS_SCREENSHOTS` set to a folder, what was seen is kept there.
+
+use crate::devtools::Browser;
+use crate::organisation::Organisation;
+use crate::store::{Store, now};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use gapless_page::{Library, PageOptions, page_router};
+use serde_json::{Value, json};
+
+const FRONT: [&str; 4] = [
+    "--exact",
+    "front_process",
+    "--nocapture",
+    "--test-threads=1",
+];
+
+/// Serves the page on a free port of the loopback; its address.
+async fn served(organisation: Option<&Organisation>) -> Option<(Store, String)> {
+    let store = Store::start(&FRONT, organisation).await?;
+    let status = std::sync::Arc::new(|| {
+        json!({"title": "Demo", "items": [{"label": "Events/s", "value": 212},
+            {"label": "Gaps opened", "value": 31}, {"label": "Healed", "value": 29, "state": "ok"}]})
+    });
+    let page = page_router(PageOptions {
+        store: store.reader(),
+        status: Some(status),
+    });
+    let page = page.expect("the dashboards are allowed");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, page).await });
+    Some((store, address))
+}
+
+/// Runs `look` in a thread of its own: the protocol's calls wait.
+async fn in_browser(address: String, look: fn(&mut Browser, &str)) {
+    let looked = tokio::task::spawn_blocking(move || {
+        if let Some(mut browser) = Browser::start() {
+            look(&mut browser, &address);
+        }
+    });
+    looked.await.expect("the page is as it should be");
+}
+
+fn keep(name: &str, screenshot: &str) {
+    let Some(folder) = std::env::var_os("GAPLESS_SCREENSHOTS") else {
+        return;
+    };
+    let image = BASE64_STANDARD.decode(screenshot).expect("base64");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(std::path::Path::new(&folder).join(name), image).expect("a file");
+}
+
+/// Elements that reach beyond the window or the panel that holds them.
+const CLIPPED: &str = "(() => {
+    const wide = document.documentElement.clientWidth;
+    const found = [...document.querySelectorAll('button, a, h2, .stat-value, .chart, .legend, td')];
+    const inside = (one) => !one.closest('.scroll, .tabs, .skip, .unseen');
+    const out = found.filter((one) => inside(one) && one.getClientRects().length
+        && (one.getBoundingClientRect().right > wide + 1 || one.getBoundingClientRect().left < -1));
+    const cut = [...document.querySelectorAll('.panel-stat, .panel-text')].filter((one) => {
+        const body = one.querySelector('.panel-body');
+        return body.scrollWidth > body.clientWidth + 1 || body.scrollHeight > body.clientHeight + 1
+            || one.scrollHeight > one.clientHeight + 2;
+    });
+    return [...out, ...cut].map((one) => `${one.className} ${one.textContent.slice(0, 40)}`);
+})()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_dashboard_is_whole_at_every_width_in_both_themes() {
+    let organisation = Organisation { now: now() };
+    let Some((_store, address)) = served(Some(&organisation)).await else {
+        return;
+    };
+    in_browser(address, |browser, address| {
+        let library = Library::load().expect("the dashboards are allowed");
+        for dashboard in library.dashboards() {
+            let uid = &dashboard.uid;
+            for theme in ["light", "dark"] {
+                for width in [1440, 768, 360, 320] {
+                    let name = format!("{uid}-{width}-{theme}.png");
+                    browser.look(width, 900, theme);
+                    browser.open(&format!("{address}/d/{uid}"));
+                    keep(&name, &browser.screenshot());
+                    let wide =
+                        browser.evaluate("document.documentElement.scrollWidth - innerWidth");
+                    assert!(
+                        wide.as_i64().is_some_and(|over| over <= 0),
+                        "{name}: {wide} px too wide"
+                    );
+                    assert_eq!(browser.evaluate(CLIPPED), json!([]), "{name}: clipped");
+                    let text = browser.evaluate("document.body.innerText");
+                    let text = text.as_str().expect("text");
+                    for wrong in [
+                        "NaN",
+                        "undefined",
+                        "${",
+                        "[object",
+                        "No figures",
+                        "Infinity",
+                    ] {
+                        assert!(!text.contains(wrong), "{name}: {wrong} in the text");
+                    }
+                    for panel in dashboard.all_panels().filter(|panel| panel.view.asks()) {
+                        assert!(text.contains(&panel.title), "{name}: no {}", panel.title);
+                    }
+                }
+            }
+        }
+        assert_eq!(browser.complaints, Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_store_gives_empty_panels_and_no_error() {
+    let Some((_store, address)) = served(None).await else {
+        return;
+    };
+    in_browser(address, |browser, address| {
+        for uid in ["overview", "pull-requests", "issues", "completeness"] {
+            browser.look(1440, 900, "light");
+            browser.open(&format!("{address}/d/{uid}"));
+            keep(&format!("{uid}-empty.png"), &browser.screenshot());
+            let text = browser.evaluate("document.body.innerText");
+            let text = text.as_str().expect("text");
+            for wrong in ["NaN", "undefined", "${", "No figures"] {
+                assert!(!text.contains(wrong), "{uid}: {wrong} in the text");
+            }
+            assert!(
+                text.contains("in this range and selection."),
+                "{uid}: nothing says it is empty"
+            );
+        }
+        assert_eq!(browser.complaints, Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_restores_all_and_controls_change_it() {
+    let organisation = Organisation { now: now() };
+    let Some((_store, address)) = served(Some(&organisation)).await else {
+        return;
+    };
+    in_browser(address, |browser, address| {
+        browser.look(1440, 900, "light");
+        let asked = "from=now-28d&to=now&var-organisation=acme&var-repository=acme%2Fapi\
+                     &var-author=%24__all&var-bucket=day&var-bots=1";
+        browser.open(&format!("{address}/d/overview?{asked}"));
+        let bar = browser.evaluate("document.querySelector('.head').innerText");
+        for shown in ["Last 28 days", "acme/api", "Day"] {
+            assert!(bar.as_str().is_some_and(|text| text.contains(shown)), "no {shown} in {bar}");
+        }
+        assert_eq!(browser.evaluate("location.search.slice(1)"), asked);
+        // Another organisation: the repository of the former one goes.
+        browser.evaluate("[...document.querySelectorAll('.bar .button')][0].click()");
+        browser.evaluate("[...document.querySelectorAll('.popover .choice')].find((one) => one.textContent === 'acme-labs').click()");
+        let settled = "new Promise((resolve) => { const look = () => document.querySelector('main[aria-busy]') ? setTimeout(look, 20) : resolve(location.search); look(); })";
+        let search = browser.evaluate(settled);
+        assert!(search.as_str().is_some_and(|text| text.contains("var-organisation=acme-labs")), "{search}");
+        // Links to other dashboards keep range and variables.
+        let links = browser.evaluate("[...document.querySelectorAll('.tabs a, .text a')].map((one) => one.search)");
+        for link in links.as_array().expect("links") {
+            assert!(link.as_str().is_some_and(|text| text.contains("now-28d")), "{link}");
+        }
+        assert_eq!(browser.complaints, Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keyboard_reaches_every_control_and_a_chart_has_a_table_and_a_csv() {
+    let organisation = Organisation { now: now() };
+    let Some((_store, address)) = served(Some(&organisation)).await else {
+        return;
+    };
+    in_browser(address, |browser, address| {
+        browser.look(1440, 900, "dark");
+        browser.open(&format!("{address}/d/issues"));
+        let mut reached = Vec::new();
+        for _ in 0..120 {
+            press(browser, "Tab");
+            let name = browser.evaluate(
+                "(document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent).trim()",
+            );
+            reached.push(name.as_str().unwrap_or_default().to_owned());
+        }
+        for control in ["Skip to the figures", "Completeness", "Time range: Last 26 weeks", "Ask again now", "Use the light theme", "Repository: All", "Month", "More of Open issues [day]"] {
+            assert!(reached.iter().any(|name| name == control), "{control} is not reached: {reached:?}");
+        }
+        browser.evaluate("document.querySelector('#panel-22 .tool-menu').focus()");
+        press(browser, "Enter");
+        press(browser, "Enter");
+        let table = browser.evaluate("document.querySelectorAll('#panel-22 tbody tr').length");
+        let days = browser.evaluate("fetch('/api/dashboards/issues/panels/22/data').then((one) => one.json()).then((one) => one.rows.length)");
+        assert!(table.as_i64().is_some_and(|count| count > 100), "{table}");
+        assert_eq!(table, days);
+        let label = browser.evaluate("document.querySelector('#panel-20 .chart').getAttribute('aria-label')");
+        assert!(label.as_str().is_some_and(|text| text.contains("last: Opened")), "{label}");
+        let csv = "import('/assets/format.js').then((one) => one.csv({columns: [{name: 'time', kind: 'time'}, {name: 'a,b', kind: 'string'}, {name: 'n', kind: 'number'}], rows: [[86400000, 'o\"x', 1], [0, null, 0.5]]}))";
+        assert_eq!(browser.evaluate(csv), Value::from("time,\"a,b\",n\r\n1970-01-02,\"o\"\"x\",1\r\n1970-01-01,,0.5\r\n"));
+        assert_eq!(browser.complaints, Vec::<String>::new());
+    })
+    .await;
+}
+
+fn press(browser: &mut Browser, key: &str) {
+    let code = if key == "Tab" { 9 } else { 13 };
+    let text = if key == "Enter" { "\r" } else { "" };
+    for kind in ["keyDown", "keyUp"] {
+        browser.call(
+            "Input.dispatchKeyEvent",
+            json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": if kind == "keyDown" { text } else { "" }}),
+        );
+    }
+}

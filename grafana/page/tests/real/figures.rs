@@ -1,0 +1,276 @@
+//! Every panel's and every variable's query, asked through the page's own routes.
+
+use crate::organisation::Organisation;
+use crate::store::{Store, now};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
+use gapless_page::dashboard::{VariableKind, View};
+use gapless_page::{Library, PageOptions, page_router};
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+const FRONT: [&str; 4] = [
+    "--exact",
+    "front_process",
+    "--nocapture",
+    "--test-threads=1",
+];
+
+async fn page(organisation: Option<&Organisation>) -> Option<(Store, Router)> {
+    let store = Store::start(&FRONT, organisation).await?;
+    let options = PageOptions {
+        store: store.reader(),
+        status: None,
+    };
+    let page = page_router(options).expect("the dashboards are allowed");
+    Some((store, page))
+}
+
+async fn get(page: &Router, path: &str) -> (StatusCode, Value) {
+    let request = Request::get(path).body(Body::empty()).expect("a request");
+    let response = page.clone().oneshot(request).await.expect("an answer");
+    let status = response.status();
+    let body = to_bytes(response.into_body(), 1 << 24)
+        .await
+        .expect("a body");
+    (status, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+async fn rows(page: &Router, uid: &str, id: u32, query: &str) -> Vec<Vec<Value>> {
+    let path = format!("/api/dashboards/{uid}/panels/{id}/data?{query}");
+    let (status, body) = get(page, &path).await;
+    assert_eq!(status, StatusCode::OK, "{path}: {body}");
+    serde_json::from_value(body["rows"].clone()).expect("rows")
+}
+
+/// The one figure of a panel.
+async fn figure(page: &Router, uid: &str, id: u32, query: &str) -> f64 {
+    rows(page, uid, id, query).await[0][0]
+        .as_f64()
+        .unwrap_or(f64::NAN)
+}
+
+/// Selections that each query must bear: none, several, values with quotes, commas and brackets.
+const SELECTIONS: [&str; 6] = [
+    "",
+    "bots=1&var-bots=1&var-bucket=day",
+    "var-bucket=month&var-organisation=acme",
+    "var-bucket=quarter&var-repository=acme/api&var-repository=acme/web",
+    "var-repository=acme-labs/o%27brien",
+    "var-author=o%27brien&var-author=ada&var-bots=1",
+];
+
+#[tokio::test]
+async fn every_query_answers_and_none_is_empty() {
+    let organisation = Organisation { now: now() };
+    let Some((_store, page)) = page(Some(&organisation)).await else {
+        return;
+    };
+    let library = Library::load().expect("the dashboards are allowed");
+    for dashboard in library.dashboards() {
+        let uid = &dashboard.uid;
+        for (at, selection) in SELECTIONS.iter().enumerate() {
+            let (status, chosen) = get(
+                &page,
+                &format!("/api/dashboards/{uid}/variables?{selection}"),
+            )
+            .await;
+            assert_eq!(status, StatusCode::OK, "{uid} {selection}: {chosen}");
+            let asked = dashboard.templating.list.iter();
+            for variable in asked.filter(|one| one.kind != VariableKind::Datasource) {
+                let resolved = chosen["variables"].as_array().expect("variables");
+                let resolved = resolved
+                    .iter()
+                    .find(|one| one["name"] == variable.name.as_str());
+                let options = resolved
+                    .and_then(|one| one["options"].as_array())
+                    .expect("options");
+                assert!(
+                    !options.is_empty(),
+                    "{uid}: {} lists nothing",
+                    variable.name
+                );
+                let dropped = resolved
+                    .and_then(|one| one["dropped"].as_array())
+                    .expect("dropped");
+                assert!(dropped.is_empty(), "{uid} {selection}: {dropped:?} dropped");
+            }
+            for panel in dashboard.all_panels().filter(|panel| panel.view.asks()) {
+                let rows = rows(&page, uid, panel.id, selection).await;
+                // With few authors or one small repository, a list may rightly be empty.
+                let must_have_rows = at < 3 || matches!(panel.view, View::Stat(_));
+                let (id, title) = (panel.id, &panel.title);
+                assert!(
+                    !must_have_rows || !rows.is_empty(),
+                    "{uid} {id} {title}: no rows"
+                );
+                let is_known = rows.iter().flatten().any(|value| !value.is_null());
+                assert!(
+                    !must_have_rows || is_known,
+                    "{uid} {id} {title}: only nulls"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_any_row_every_query_answers_and_no_count_is_made_up() {
+    let Some((_store, page)) = page(None).await else {
+        return;
+    };
+    let library = Library::load().expect("the dashboards are allowed");
+    for dashboard in library.dashboards() {
+        for panel in dashboard.all_panels().filter(|panel| panel.view.asks()) {
+            rows(&page, &dashboard.uid, panel.id, "").await;
+        }
+    }
+    assert!(
+        figure(&page, "overview", 2, "").await.is_nan(),
+        "no day covered is not 100 %"
+    );
+    assert!(
+        figure(&page, "overview", 14, "").await.is_nan(),
+        "none closed is no rate"
+    );
+    assert!((figure(&page, "overview", 10, "").await).abs() < f64::EPSILON);
+}
+
+#[tokio::test]
+async fn a_stat_equals_the_sum_of_its_chart_and_the_parts_the_whole() {
+    let organisation = Organisation { now: now() };
+    let Some((_store, page)) = page(Some(&organisation)).await else {
+        return;
+    };
+    for bucket in ["day", "week"] {
+        let query = format!("var-bucket={bucket}");
+        let chart = rows(&page, "overview", 20, &query).await;
+        for (column, stat) in [(1, 10), (2, 11), (3, 12)] {
+            let sum: f64 = chart.iter().filter_map(|row| row[column].as_f64()).sum();
+            let stat = figure(&page, "overview", stat, &query).await;
+            assert!(
+                sum > 100.0 && (sum - stat).abs() < 0.5,
+                "{bucket} {column}: {sum}, {stat}"
+            );
+        }
+        let open = rows(&page, "overview", 22, &query).await;
+        let last = open
+            .last()
+            .and_then(|row| row[1].as_f64())
+            .expect("a last day");
+        assert!((figure(&page, "overview", 13, &query).await - last).abs() < 0.5);
+    }
+    let bots = figure(&page, "overview", 10, "var-bots=1").await;
+    let people = figure(&page, "overview", 10, "var-bots=0").await;
+    assert!(people < bots, "{people} of {bots}");
+    let all = figure(&page, "overview", 10, "").await;
+    let (_, chosen) = get(&page, "/api/dashboards/overview/variables").await;
+    let repositories = chosen["variables"][1]["options"]
+        .as_array()
+        .expect("options")
+        .clone();
+    let mut sum = 0.0;
+    for repository in repositories {
+        let name = repository["value"]
+            .as_str()
+            .expect("a name")
+            .replace('\'', "%27");
+        sum += figure(&page, "overview", 10, &format!("var-repository={name}")).await;
+    }
+    assert!((sum - all).abs() < 0.5, "{sum} of {all}");
+}
+
+#[tokio::test]
+async fn a_list_is_as_long_as_the_figure_that_counts_it() {
+    let organisation = Organisation { now: now() };
+    let Some((_store, page)) = page(Some(&organisation)).await else {
+        return;
+    };
+    for (uid, stat, table) in [
+        ("overview", 13, ("pull-requests", 30)),
+        ("issues", 13, ("issues", 30)),
+    ] {
+        let count = figure(&page, uid, stat, "").await;
+        let list = rows(&page, table.0, table.1, "").await;
+        let total = list[0]
+            .last()
+            .and_then(Value::as_f64)
+            .expect("the list's length");
+        assert!(
+            (total - count).abs() < 0.5,
+            "{uid}: {count} counted, {total} listed"
+        );
+        assert!(list.len() <= 200);
+    }
+}
+
+#[tokio::test]
+async fn dependent_values_reset_and_what_is_not_listed_is_not_used() {
+    let organisation = Organisation { now: now() };
+    let Some((_store, page)) = page(Some(&organisation)).await else {
+        return;
+    };
+    let variables = "/api/dashboards/overview/variables";
+    let (_, chosen) = get(
+        &page,
+        &format!("{variables}?var-organisation=acme-labs&var-repository=acme/api"),
+    )
+    .await;
+    assert_eq!(
+        chosen["variables"][1]["selected"],
+        serde_json::json!(["$__all"])
+    );
+    assert_eq!(
+        chosen["variables"][1]["dropped"],
+        serde_json::json!(["acme/api"])
+    );
+    let all = figure(&page, "overview", 10, "").await;
+    for hostile in [
+        "x%27%20OR%201%3D1",
+        "a%5C",
+        "%5C%27%20OR%201%3D1%20--",
+        "$__all%27",
+    ] {
+        let query = format!("var-repository={hostile}");
+        assert!(
+            (figure(&page, "overview", 10, &query).await - all).abs() < 0.5,
+            "{hostile}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_and_what_is_no_range_is_told_in_a_sentence() {
+    let Some((_store, page)) = page(None).await else {
+        return;
+    };
+    for (path, status) in [
+        ("/api/dashboards/nothing", StatusCode::NOT_FOUND),
+        (
+            "/api/dashboards/overview/panels/999/data",
+            StatusCode::NOT_FOUND,
+        ),
+        (
+            "/api/dashboards/overview/panels/1/data",
+            StatusCode::NOT_FOUND,
+        ),
+        (
+            "/api/dashboards/overview/variables?from=yesterday",
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            "/api/dashboards/overview/panels/10/data?from=now&to=now-1d",
+            StatusCode::BAD_REQUEST,
+        ),
+    ] {
+        let (found, body) = get(&page, path).await;
+        assert_eq!(found, status, "{path}");
+        assert!(
+            body["error"]
+                .as_str()
+                .is_some_and(|text| text.ends_with('.')),
+            "{path}: {body}"
+        );
+    }
+}
