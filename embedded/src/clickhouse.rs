@@ -1,6 +1,6 @@
 //! The ClickHouse engine behind its HTTP interface, as a child process.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(20);
 
 /// How to run a front set up with `options`.
 pub(crate) fn spec(options: front::Options, log_path: PathBuf, part_command: PartCommand) -> Spec {
-    let probe = probe(options.listen.port());
+    let probe = probe(options.listen, &options.writer);
     Spec {
         name: NAME,
         command: Box::new(move || part_command.command(Part::ClickHouseFront(options.clone()))),
@@ -31,16 +31,24 @@ pub(crate) fn spec(options: front::Options, log_path: PathBuf, part_command: Par
     }
 }
 
-/// Ready is: `/ping` answers.
-fn probe(port: u16) -> Probe {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    Box::new(move || Box::pin(async move { ping(address).await.unwrap_or(false) }))
+/// Ready is: a query answers. It is asked with the password of this data folder, so another
+/// ClickHouse on this port is not taken for ours.
+fn probe(address: SocketAddr, writer: &front::Credentials) -> Probe {
+    let request = format!(
+        "GET /?query=SELECT+'ready' HTTP/1.0\r\n\
+         X-ClickHouse-User: {}\r\nX-ClickHouse-Key: {}\r\n\r\n",
+        writer.user, writer.password
+    );
+    Box::new(move || {
+        let request = request.clone();
+        Box::pin(async move { is_answered(address, &request).await.unwrap_or(false) })
+    })
 }
 
-async fn ping(address: SocketAddr) -> std::io::Result<bool> {
+async fn is_answered(address: SocketAddr, request: &str) -> std::io::Result<bool> {
     let mut connection = TcpStream::connect(address).await?;
-    connection.write_all(b"GET /ping HTTP/1.0\r\n\r\n").await?;
+    connection.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer).await?;
-    Ok(answer.ends_with("Ok.\n"))
+    Ok(answer.ends_with("ready\n"))
 }

@@ -61,7 +61,7 @@ impl Node {
             let path = self.dir.join(name);
             fs::write(&path, text).map_err(|e| Error::io(&path, &e))?;
         }
-        self.format(&java)?;
+        let cluster_id = self.format(&java)?;
         let mut arguments = vec![
             "-Xms64m".to_string(),
             HEAP_MAX.into(),
@@ -78,7 +78,7 @@ impl Node {
                 part_command.command(Part::Program { program, arguments })
             }),
             log_path: self.log_path.clone(),
-            probe: self.probe(),
+            probe: self.probe(cluster_id),
             ready_within: READY_WITHIN,
             stop_within: STOP_WITHIN,
         })
@@ -150,23 +150,24 @@ num.io.threads=4
         )
     }
 
-    /// Formats the storage, once.
-    fn format(&self, java: &Path) -> Result<(), Error> {
-        let (storage, formatted) = (self.storage(), self.dir.join("formatted"));
-        if formatted.exists() {
-            return Ok(());
+    /// Formats the storage, once; returns the cluster's id.
+    fn format(&self, java: &Path) -> Result<String, Error> {
+        let (storage, formatted) = (self.storage(), self.dir.join("cluster-id"));
+        if let Ok(cluster_id) = fs::read_to_string(&formatted) {
+            return Ok(cluster_id);
         }
         if storage.exists() {
             fs::remove_dir_all(&storage).map_err(|e| Error::io(&storage, &e))?;
         }
         fs::create_dir_all(&storage).map_err(|e| Error::io(&storage, &e))?;
+        let cluster_id = new_cluster_id();
         let output = Command::new(java)
             .args(["-Xmx128m", "-XX:TieredStopAtLevel=1"])
             .args(self.class_path())
             .args(["kafka.tools.StorageTool", "format", "--standalone"])
             .args([
                 "--cluster-id",
-                &new_cluster_id(),
+                &cluster_id,
                 "--config",
                 &self.properties_path(),
             ])
@@ -182,19 +183,26 @@ num.io.threads=4
                 log: self.log_path.clone(),
             });
         }
-        fs::write(&formatted, "").map_err(|e| Error::io(&formatted, &e))
+        // Whole or not at all: this file says that the storage is usable.
+        let unfinished = self.dir.join("cluster-id.unfinished");
+        fs::write(&unfinished, &cluster_id)
+            .and_then(|()| fs::rename(&unfinished, &formatted))
+            .map_err(|e| Error::io(&formatted, &e))?;
+        Ok(cluster_id)
     }
 
-    /// Ready is: a metadata request names a broker, which is so once it takes requests.
-    fn probe(&self) -> Probe {
+    /// Ready is: a metadata request names a broker, which is so once it takes requests, and the
+    /// cluster is this one, not another on the same port.
+    fn probe(&self, cluster_id: String) -> Probe {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         Box::new(move || {
+            let cluster_id = cluster_id.clone();
             Box::pin(async move {
                 // First a bare connection: librdkafka would log each refused one.
                 if tokio::net::TcpStream::connect(address).await.is_err() {
                     return false;
                 }
-                tokio::task::spawn_blocking(move || names_a_broker(address))
+                tokio::task::spawn_blocking(move || is_ready(address, &cluster_id))
                     .await
                     .unwrap_or(false)
             })
@@ -202,14 +210,19 @@ num.io.threads=4
     }
 }
 
-fn names_a_broker(address: SocketAddr) -> bool {
+fn is_ready(address: SocketAddr, cluster_id: &str) -> bool {
     let consumer: Result<BaseConsumer, _> = ClientConfig::new()
         .set("bootstrap.servers", address.to_string())
         .set_log_level(RDKafkaLogLevel::Emerg)
         .create();
-    consumer
-        .and_then(|consumer| consumer.fetch_metadata(None, METADATA_WITHIN))
-        .is_ok_and(|metadata| !metadata.brokers().is_empty())
+    let Ok(consumer) = consumer else { return false };
+    let metadata = consumer.fetch_metadata(None, METADATA_WITHIN);
+    metadata.is_ok_and(|metadata| !metadata.brokers().is_empty())
+        && consumer
+            .client()
+            .fetch_cluster_id(METADATA_WITHIN)
+            .as_deref()
+            == Some(cluster_id)
 }
 
 /// Kafka's form of a UUID: 16 bytes in URL-safe base64.

@@ -44,13 +44,15 @@ pub struct Embedded {
     clickhouse: Supervised,
     clickhouse_port: u16,
     users: Users,
-    // Last: the folder is free once the parts are gone.
+    // Last: ports and folder are free once the parts are gone.
+    _ports: Ports,
     _lock: DataDirLock,
 }
 
 /// What is settled before anything is started.
 struct Plan {
     lock: DataDirLock,
+    ports: Ports,
     users: Users,
     node: NodePlaces,
     clickhouse_port: u16,
@@ -84,6 +86,7 @@ impl Embedded {
             clickhouse,
             clickhouse_port: plan.clickhouse_port,
             users: plan.users,
+            _ports: plan.ports,
             _lock: plan.lock,
         })
     }
@@ -130,15 +133,16 @@ impl Plan {
         let logs = options.data_dir.join("logs");
         std::fs::create_dir_all(&logs).map_err(|e| Error::io(&logs, &e))?;
         let users = credentials::load_or_make(&options.data_dir)?;
-        let mut ports = Ports::remembered(&options.data_dir);
+        let cache = Cache::open(options.cache_dir.clone())?;
+        let mut ports = Ports::remembered(&options.data_dir, &cache.ports_dir())?;
         let node = NodePlaces {
             port: ports.choose("kafka", KAFKA_PORT)?,
             controller_port: ports.choose("kafka controller", KAFKA_CONTROLLER_PORT)?,
         };
         let clickhouse_port = ports.choose("clickhouse", CLICKHOUSE_PORT)?;
-        let cache = Cache::open(options.cache_dir.clone())?;
         Ok(Self {
             lock,
+            ports,
             users,
             node,
             clickhouse_port,

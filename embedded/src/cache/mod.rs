@@ -116,6 +116,11 @@ impl Cache {
             .join(engine::LIBRARY))
     }
 
+    /// Where ports are locked: a folder that all of a user's gaplesses share.
+    pub(crate) fn ports_dir(&self) -> PathBuf {
+        self.dir.join("ports")
+    }
+
     /// Computes the checksum of what is in place, whatever the note says.
     ///
     /// # Errors

@@ -15,6 +15,8 @@
 
 mod log;
 mod restart;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -27,6 +29,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 
 use crate::error::Error;
 use log::LogFile;
@@ -34,6 +37,8 @@ use restart::{Deaths, Decision};
 
 /// Between two probes of a child that is not ready yet.
 const PROBE_EVERY: Duration = Duration::from_millis(50);
+/// What a child printed before its death is in the log within this time.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 const LOG_READ_BYTES: usize = 16 << 10;
 
 /// Where a part is in its life.
@@ -216,7 +221,7 @@ impl Supervisor {
         self.state.send_replace(state);
     }
 
-    /// Starts the child and stays with it until it ended.
+    /// Starts the child and stays with it until it ended and its last words are in the log.
     async fn run_once(&self, stop: &mut oneshot::Receiver<()>, was_ever_ready: &mut bool) -> Run {
         let mut command = (self.spec.command)();
         command
@@ -231,18 +236,32 @@ impl Supervisor {
                 };
             }
         };
-        let process_id = child.id().unwrap_or_default();
+        let mut printed = JoinSet::new();
         if let Some(stdout) = child.stdout.take() {
-            tokio::spawn(keep(stdout, self.log.clone()));
+            printed.spawn(keep(stdout, self.log.clone()));
         }
         if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(keep(stderr, self.log.clone()));
+            printed.spawn(keep(stderr, self.log.clone()));
         }
+        let run = self.stay_with(child, stop, was_ever_ready).await;
+        // A grandchild that lives on may hold the pipes: the log is not worth waiting for it.
+        let _ = tokio::time::timeout(LAST_WORDS_WITHIN, printed.join_all()).await;
+        run
+    }
+
+    async fn stay_with(
+        &self,
+        mut child: Child,
+        stop: &mut oneshot::Receiver<()>,
+        was_ever_ready: &mut bool,
+    ) -> Run {
+        let process_id = child.id().unwrap_or_default();
         tokio::select! {
             ended = child.wait() => return died(ended),
             _ = &mut *stop => return self.stop(child).await,
             ready = self.probe() => if !ready {
-                // Killed below by the drop of `child`.
+                // An error means that it ended meanwhile.
+                let _ = child.kill().await;
                 let how = format!("it was not ready within {:?}", self.spec.ready_within);
                 return Run::Died { how };
             },
