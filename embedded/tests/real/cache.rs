@@ -105,46 +105,72 @@ fn without_a_network_the_message_says_so() {
     assert!(left.is_empty(), "left behind: {left:?}");
 }
 
-#[test]
-fn a_package_is_fetched_once_and_damage_is_mended() {
-    let folder = tempfile::tempdir().expect("temp folder");
-    let cache = Cache::open(Some(folder.path().into())).expect("a folder");
-    let at_once: Vec<_> = (0..2)
-        .map(|_| {
-            let cache = cache.clone();
-            std::thread::spawn(move || cache.kafka())
-        })
-        .collect();
-    let mut jars = PathBuf::new();
-    for fetched in at_once {
-        match fetched.join().expect("ended") {
-            Ok(path) => jars = path,
-            Err(error @ (Error::TryAgain { .. } | Error::Install { .. })) => {
-                return eprintln!("skipped: {error}");
-            }
-            Err(error) => panic!("{error}"),
+/// Copies the user's own Kafka into a cache of the test's; none where it cannot be fetched.
+fn copied_kafka(cache_dir: &Path) -> Option<()> {
+    let jars = match Cache::open(None).and_then(|cache| cache.kafka()) {
+        Ok(jars) => jars,
+        Err(error) => {
+            eprintln!("skipped: {error}");
+            return None;
         }
+    };
+    let copy = cache_dir.join(jars.file_name().expect("a folder's name"));
+    fs::create_dir(&copy).expect("made");
+    for file in fs::read_dir(&jars).expect("readable").flatten() {
+        fs::copy(file.path(), copy.join(file.file_name())).expect("copied");
     }
-    cache.verify(Package::Kafka).expect("whole");
-    let inode = |path: &Path| fs::metadata(path).expect("there").ino();
-    let (first, jar) = (inode(&jars), jars.join("snakeyaml-2.4.jar"));
+    Some(())
+}
+
+#[test]
+fn damage_is_found_and_mended_by_one_of_many() {
+    let folder = tempfile::tempdir().expect("temp folder");
+    let Some(()) = copied_kafka(folder.path()) else {
+        return;
+    };
+    let cache = Cache::open(Some(folder.path().into())).expect("a folder");
 
     // Written again with the same bytes: checked, and not fetched.
+    let jars = cache.kafka().expect("whole");
+    cache.verify(Package::Kafka).expect("whole");
+    let first = inode_of(&jars);
+    let jar = jars.join("snakeyaml-2.4.jar");
     let bytes = fs::read(&jar).expect("readable");
     fs::write(&jar, &bytes).expect("written");
-    cache.kafka().expect("whole");
-    assert_eq!(inode(&jars), first);
-
-    // One bit flipped: found, and fetched again.
-    let mut damaged = bytes.clone();
-    damaged[1_000] ^= 1;
-    fs::write(&jar, &damaged).expect("written");
-    assert!(cache.verify(Package::Kafka).is_err());
-    cache.kafka().expect("mended");
-    assert_ne!(inode(&jars), first);
-    assert!(fs::read(&jar).expect("readable") == bytes);
+    assert_eq!(inode_of(&cache.kafka().expect("whole")), first);
 
     // Everything there: no program is needed, hence no network.
     let messages = told(folder.path(), &[("PATH", "/nonexistent")]);
     assert_eq!(messages[0], jars.display().to_string());
+
+    // One bit flipped: found, and fetched again, once for all who ask at the same time.
+    let mut damaged = bytes.clone();
+    damaged[1_000] ^= 1;
+    fs::write(&jar, &damaged).expect("written");
+    assert!(cache.verify(Package::Kafka).is_err());
+    let at_once: Vec<_> = (0..3)
+        .map(|_| {
+            let cache = cache.clone();
+            std::thread::spawn(move || cache.kafka().map(|jars| inode_of(&jars)))
+        })
+        .collect();
+    let mut inodes = Vec::new();
+    for fetched in at_once {
+        match fetched.join().expect("ended") {
+            Ok(inode) => inodes.push(inode),
+            Err(error @ Error::TryAgain { .. }) => return eprintln!("skipped the rest: {error}"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(
+        inodes
+            .iter()
+            .all(|inode| *inode == inodes[0] && *inode != first),
+        "{inodes:?}"
+    );
+    assert!(fs::read(&jar).expect("readable") == bytes);
+}
+
+fn inode_of(path: &Path) -> u64 {
+    fs::metadata(path).expect("there").ino()
 }
