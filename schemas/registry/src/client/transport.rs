@@ -40,19 +40,15 @@ impl std::fmt::Debug for Transport {
     }
 }
 
-/// Where a registry lies is a setting: what is wrong with it is told in its terms.
-const SETTING: &str = "use the address in the settings";
-
 impl Transport {
     pub(super) fn new(url: &str) -> Result<Self, RegistryError> {
-        // Not the text itself: it may hold a password.
-        let unusable = |address: &str, reason: String| RegistryError::Stop {
-            doing: SETTING.to_owned(),
-            address: address.to_owned(),
-            reason,
+        let unusable = |reason: String| {
+            // Without the address itself: it may hold a password.
+            RegistryError::Stop(format!(
+                "the schema registry's address is not usable: {reason}"
+            ))
         };
-        let mut base =
-            Url::parse(url).map_err(|error| unusable("(not shown)", error.to_string()))?;
+        let mut base = Url::parse(url).map_err(|error| unusable(error.to_string()))?;
         let authorization = authorization(&base);
         // Both fail only for addresses without a host, which are refused below.
         let _ = base.set_username("");
@@ -64,17 +60,14 @@ impl Transport {
             "https" => {
                 let connector = HttpsConnectorBuilder::new()
                     .with_native_roots()
-                    .map_err(|error| unusable(base.as_str(), error.to_string()))?
+                    .map_err(|error| unusable(error.to_string()))?
                     .https_only()
                     .enable_http1()
                     .build();
                 Link::Tls(Client::builder(TokioExecutor::new()).build(connector))
             }
             other => {
-                return Err(unusable(
-                    base.as_str(),
-                    format!("{other} is not http or https"),
-                ));
+                return Err(unusable(format!("{other} is not http or https")));
             }
         };
         Ok(Self {
@@ -160,19 +153,18 @@ impl Transport {
     }
 
     fn retry(&self, doing: &str, reason: String) -> RegistryError {
-        RegistryError::Retry {
-            doing: doing.to_owned(),
-            address: self.base.to_string(),
-            reason,
-        }
+        RegistryError::Retry(self.sentence(doing, &reason))
     }
 
     pub(super) fn stop(&self, doing: &str, reason: String) -> RegistryError {
-        RegistryError::Stop {
-            doing: doing.to_owned(),
-            address: self.base.to_string(),
-            reason,
-        }
+        RegistryError::Stop(self.sentence(doing, &reason))
+    }
+
+    fn sentence(&self, doing: &str, reason: &str) -> String {
+        format!(
+            "cannot {doing} at the schema registry {}: {reason}",
+            self.base
+        )
     }
 }
 
@@ -181,10 +173,9 @@ fn authorization(url: &Url) -> Option<HeaderValue> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
-    let decoded = |text: &str| percent_decoded(text.as_bytes());
-    let mut pair = decoded(url.username());
+    let mut pair = percent_decoded(url.username());
     pair.push(b':');
-    pair.extend(decoded(url.password().unwrap_or_default()));
+    pair.extend(percent_decoded(url.password().unwrap_or_default()));
     let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
     let mut value = HeaderValue::try_from(format!("Basic {encoded}"))
         .expect("base64 consists of characters that a header may hold");
@@ -193,7 +184,8 @@ fn authorization(url: &Url) -> Option<HeaderValue> {
 }
 
 /// `%41` as `A`; what is no such escape stays.
-fn percent_decoded(text: &[u8]) -> Vec<u8> {
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let text = text.as_bytes();
     let digit = |byte: Option<&u8>| byte.and_then(|&byte| char::from(byte).to_digit(16));
     let mut decoded = Vec::with_capacity(text.len());
     let mut at = 0;
