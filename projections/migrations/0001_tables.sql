@@ -251,11 +251,11 @@ CREATE TABLE IF NOT EXISTS `{database}`.`pull_requests_daily` (
     `rework_count` Int64 COMMENT 'How many rework times ended that day. Unit: durations.',
     `merge_count` Int64 COMMENT 'How many merge times ended that day. Unit: durations.',
     `cycle_count` Int64 COMMENT 'How many cycle times ended that day. Unit: durations.',
-    `coding_seconds` AggregateFunction(quantilesBFloat16(0.5, 0.75, 0.9, 0.95), Nullable(Int64)) COMMENT 'Coding times that ended that day: a state to merge with quantilesBFloat16Merge. Unit: seconds.',
-    `pickup_seconds` AggregateFunction(quantilesBFloat16(0.5, 0.75, 0.9, 0.95), Nullable(Int64)) COMMENT 'Pickup times that ended that day: a state to merge with quantilesBFloat16Merge. Unit: seconds.',
-    `rework_seconds` AggregateFunction(quantilesBFloat16(0.5, 0.75, 0.9, 0.95), Nullable(Int64)) COMMENT 'Rework times that ended that day: a state to merge with quantilesBFloat16Merge. Unit: seconds.',
-    `merge_seconds` AggregateFunction(quantilesBFloat16(0.5, 0.75, 0.9, 0.95), Nullable(Int64)) COMMENT 'Merge times that ended that day: a state to merge with quantilesBFloat16Merge. Unit: seconds.',
-    `cycle_seconds` AggregateFunction(quantilesBFloat16(0.5, 0.75, 0.9, 0.95), Nullable(Int64)) COMMENT 'Cycle times that ended that day: a state to merge with quantilesBFloat16Merge. Unit: seconds.',
+    `coding_seconds` AggregateFunction(quantilesBFloat16(0.5, 0.75, 0.9, 0.95), Nullable(Int64)) COMMENT 'Coding times that ended that day: a state, to be merged with quantilesBFloat16Merge(0.5, 0.75, 0.9, 0.95) and no other levels. Unit: seconds.',
+    `pickup_seconds` AggregateFunction(quantilesBFloat16(0.5, 0.75, 0.9, 0.95), Nullable(Int64)) COMMENT 'Pickup times that ended that day: a state, to be merged with quantilesBFloat16Merge(0.5, 0.75, 0.9, 0.95) and no other levels. Unit: seconds.',
+    `rework_seconds` AggregateFunction(quantilesBFloat16(0.5, 0.75, 0.9, 0.95), Nullable(Int64)) COMMENT 'Rework times that ended that day: a state, to be merged with quantilesBFloat16Merge(0.5, 0.75, 0.9, 0.95) and no other levels. Unit: seconds.',
+    `merge_seconds` AggregateFunction(quantilesBFloat16(0.5, 0.75, 0.9, 0.95), Nullable(Int64)) COMMENT 'Merge times that ended that day: a state, to be merged with quantilesBFloat16Merge(0.5, 0.75, 0.9, 0.95) and no other levels. Unit: seconds.',
+    `cycle_seconds` AggregateFunction(quantilesBFloat16(0.5, 0.75, 0.9, 0.95), Nullable(Int64)) COMMENT 'Cycle times that ended that day: a state, to be merged with quantilesBFloat16Merge(0.5, 0.75, 0.9, 0.95) and no other levels. Unit: seconds.',
     `version` UInt64 COMMENT 'Epoch times 2^48 plus input offset of the task that wrote it: of all rows with one key, the greatest counts.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, day, author, author_is_bot)
@@ -290,7 +290,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`issues_daily` (
     `awaiting_90_delta` Int64 COMMENT 'The same for 90 days. Unit: issues.',
     `awaiting_365_delta` Int64 COMMENT 'The same for 365 days. Unit: issues.',
     `close_count` Int64 COMMENT 'How many times to close ended that day, and still hold. Unit: durations.',
-    `close_seconds` AggregateFunction(quantilesBFloat16(0.5, 0.75, 0.9, 0.95), Nullable(Int64)) COMMENT 'Times to close that ended that day, and still hold: a state to merge with quantilesBFloat16Merge. Unit: seconds.',
+    `close_seconds` AggregateFunction(quantilesBFloat16(0.5, 0.75, 0.9, 0.95), Nullable(Int64)) COMMENT 'Times to close that ended that day, and still hold: a state, to be merged with quantilesBFloat16Merge(0.5, 0.75, 0.9, 0.95) and no other levels. Unit: seconds.',
     `version` UInt64 COMMENT 'Epoch times 2^48 plus input offset of the task that wrote it: of all rows with one key, the greatest counts.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, day, author, author_is_bot)

@@ -124,7 +124,7 @@ pub(crate) static ROLLUP: Rollup = Rollup {
         ),
         Figure::percentiles(
             "close_seconds",
-            "Times to close that ended that day, and still hold: a state to merge with quantilesBFloat16Merge.",
+            "Times to close that ended that day, and still hold: a state, to be merged with quantilesBFloat16Merge(0.5, 0.75, 0.9, 0.95) and no other levels.",
             "daily.close_seconds",
         ),
     ],

@@ -179,16 +179,23 @@ impl Figures {
             review_cycles: review_cycles(state, &others, first_approved_at),
             closed_count: count(Turn::Closed) + count(Turn::Merged),
             reopened_count: count(Turn::Reopened),
-            waiting_for: (outcome == Some(Outcome::Open)).then(|| {
-                match (state.draft, review_decision) {
-                    (Some(true), _) => WaitsFor::Ready,
-                    (_, Decision::ReviewRequired) => WaitsFor::Review,
-                    (_, Decision::ChangesRequested) => WaitsFor::Author,
-                    (_, Decision::Approved) => WaitsFor::Merge,
-                }
-            }),
+            waiting_for: waiting_for(outcome, state.draft, review_decision),
             life,
         }
+    }
+}
+
+fn waiting_for(
+    outcome: Option<Outcome>,
+    draft: Option<bool>,
+    decision: Decision,
+) -> Option<WaitsFor> {
+    match (outcome?, draft, decision) {
+        (Outcome::Merged | Outcome::ClosedUnmerged, _, _) => None,
+        (Outcome::Open, Some(true), _) => Some(WaitsFor::Ready),
+        (Outcome::Open, _, Decision::ReviewRequired) => Some(WaitsFor::Review),
+        (Outcome::Open, _, Decision::ChangesRequested) => Some(WaitsFor::Author),
+        (Outcome::Open, _, Decision::Approved) => Some(WaitsFor::Merge),
     }
 }
 

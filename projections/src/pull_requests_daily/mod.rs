@@ -149,27 +149,27 @@ pub(crate) static ROLLUP: Rollup = Rollup {
         ),
         Figure::percentiles(
             "coding_seconds",
-            "Coding times that ended that day: a state to merge with quantilesBFloat16Merge.",
+            "Coding times that ended that day: a state, to be merged with quantilesBFloat16Merge(0.5, 0.75, 0.9, 0.95) and no other levels.",
             "daily.coding_seconds",
         ),
         Figure::percentiles(
             "pickup_seconds",
-            "Pickup times that ended that day: a state to merge with quantilesBFloat16Merge.",
+            "Pickup times that ended that day: a state, to be merged with quantilesBFloat16Merge(0.5, 0.75, 0.9, 0.95) and no other levels.",
             "daily.pickup_seconds",
         ),
         Figure::percentiles(
             "rework_seconds",
-            "Rework times that ended that day: a state to merge with quantilesBFloat16Merge.",
+            "Rework times that ended that day: a state, to be merged with quantilesBFloat16Merge(0.5, 0.75, 0.9, 0.95) and no other levels.",
             "daily.rework_seconds",
         ),
         Figure::percentiles(
             "merge_seconds",
-            "Merge times that ended that day: a state to merge with quantilesBFloat16Merge.",
+            "Merge times that ended that day: a state, to be merged with quantilesBFloat16Merge(0.5, 0.75, 0.9, 0.95) and no other levels.",
             "daily.merge_seconds",
         ),
         Figure::percentiles(
             "cycle_seconds",
-            "Cycle times that ended that day: a state to merge with quantilesBFloat16Merge.",
+            "Cycle times that ended that day: a state, to be merged with quantilesBFloat16Merge(0.5, 0.75, 0.9, 0.95) and no other levels.",
             "daily.cycle_seconds",
         ),
     ],

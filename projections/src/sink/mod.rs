@@ -1,12 +1,18 @@
 //! The sink: reads events and states, writes all tables.
+//!
+//! ```text
+//! service (Kafka) ──Record──▶ Projector (pure) ──Step──▶ Store: ClickHouse, or Memory in simulations
+//! ```
 
 mod buffer;
 mod clickhouse;
 mod memory;
 mod projector;
+mod service;
 mod step;
 
 pub use clickhouse::{ClickHouse, ClickHouseOptions, SetupError, make_live, prepare};
 pub use memory::Memory;
 pub use projector::{Batch, Offsets, Projector, Record, Refused};
+pub use service::{Error, Options, Phase, Status, run};
 pub use step::{Recompute, Step, Store, StoreError};

@@ -173,7 +173,8 @@ fn take_length(rest: &mut &[u8]) -> usize {
 }
 
 fn take_bytes(rest: &mut &[u8]) -> Vec<u8> {
-    let (front, back) = rest.split_at(take_length(rest));
+    let length = take_length(rest);
+    let (front, back) = rest.split_at(length);
     *rest = back;
     front.to_vec()
 }

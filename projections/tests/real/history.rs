@@ -253,6 +253,15 @@ impl Fact {
         .unwrap()
     }
 
+    /// Topic, partition and value of its record.
+    pub(crate) fn record(&self, topics: &Topics) -> (String, i32, Vec<u8>) {
+        let partition = match self {
+            Self::Event(event) => topics.partition_of_event(event),
+            _ => topics.partition_of_repository(HOST, REPOSITORY_ID),
+        };
+        (self.topic(), partition, self.value(&Codec::embedded()))
+    }
+
     /// Its version, as a record at `offset` has it.
     pub(crate) fn at_version(mut self, offset: i64) -> Self {
         let version = version(1, offset);

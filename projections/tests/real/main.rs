@@ -3,10 +3,12 @@
 mod front;
 mod history;
 mod rollups;
+mod service;
 mod tables;
 
-/// Becomes the ClickHouse front where this program was started for that; else does nothing.
+/// Becomes the ClickHouse front, or an embedded part, where this program was started for that; else does nothing.
 #[test]
 fn embedded_part() {
+    gapless_embedded::become_part_if_asked();
     front::become_front_if_asked();
 }

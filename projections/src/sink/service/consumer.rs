@@ -1,0 +1,113 @@
+//! The consumer: one for all topics, so that one task has a partition index of each of them.
+//!
+//! The range assignor gives the same partitions of every topic to the same member, since all
+//! topics have equally many. Offsets are committed by hand, after what they stand for is stored.
+
+use super::super::projector::Offsets;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{
+    BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance, StreamConsumer,
+};
+use rdkafka::error::KafkaResult;
+use rdkafka::statistics::Statistics;
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The consumer, with what its callbacks tell.
+pub(super) type Consumer = StreamConsumer<Context>;
+
+/// What librdkafka's callbacks tell.
+#[derive(Default)]
+pub(super) struct Context {
+    /// Counts assignments: what was read under another one may be another member's by now.
+    assignment: AtomicU64,
+    /// Records not yet read; [`UNKNOWN`] until librdkafka has told.
+    lag: AtomicU64,
+}
+
+const UNKNOWN: u64 = u64::MAX;
+
+impl Context {
+    /// Which assignment holds now.
+    pub(super) fn assignment(&self) -> u64 {
+        self.assignment.load(Ordering::SeqCst)
+    }
+
+    /// Records that are not yet read.
+    pub(super) fn lag(&self) -> Option<u64> {
+        Some(self.lag.load(Ordering::Relaxed)).filter(|&lag| lag != UNKNOWN)
+    }
+}
+
+impl ClientContext for Context {
+    fn stats(&self, statistics: Statistics) {
+        let lags = statistics
+            .topics
+            .values()
+            .flat_map(|topic| topic.partitions.values())
+            .filter_map(|partition| u64::try_from(partition.consumer_lag).ok());
+        self.lag.store(lags.sum(), Ordering::Relaxed);
+    }
+}
+
+impl ConsumerContext for Context {
+    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if !matches!(rebalance, Rebalance::Assign(_)) {
+            self.assignment.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// A consumer of `topics`, in `group`. `settings` are librdkafka's own (addresses, TLS, SASL);
+/// they cannot change what correctness rests on.
+pub(super) fn subscribe<'a>(
+    settings: &BTreeMap<String, String>,
+    group: &str,
+    topics: impl Iterator<Item = &'a str>,
+) -> KafkaResult<Arc<Consumer>> {
+    let mut config = ClientConfig::new();
+    config
+        .set("queued.max.messages.kbytes", "32768")
+        .set("fetch.queue.backoff.ms", "10")
+        .set("statistics.interval.ms", "1000")
+        .set("topic.metadata.refresh.interval.ms", "10000")
+        .set("check.crcs", "true");
+    for (name, value) in settings {
+        config.set(name, value);
+    }
+    config
+        .set("group.id", group)
+        .set("partition.assignment.strategy", "range")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest")
+        .set_log_level(RDKafkaLogLevel::Warning);
+    let context = Context {
+        lag: AtomicU64::new(UNKNOWN),
+        ..Context::default()
+    };
+    let consumer: Consumer = config.create_with_context(context)?;
+    consumer.subscribe(&topics.collect::<Vec<_>>())?;
+    Ok(Arc::new(consumer))
+}
+
+/// Commits `offsets`, which were read under `assignment`. What another member may have by now is
+/// left to it: it reads again, and writes the same.
+pub(super) async fn commit(consumer: &Arc<Consumer>, offsets: Offsets, assignment: u64) {
+    if offsets.is_empty() || consumer.context().assignment() != assignment {
+        return;
+    }
+    let consumer = Arc::clone(consumer);
+    let committed = tokio::task::spawn_blocking(move || -> KafkaResult<()> {
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for ((topic, partition), offset) in &offsets {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+        }
+        consumer.commit(&list, CommitMode::Sync)
+    });
+    if let Ok(Err(error)) = committed.await {
+        tracing::warn!(%error, "offsets were not committed: the records will be read again");
+    }
+}

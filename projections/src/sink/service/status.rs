@@ -1,0 +1,45 @@
+//! How the sink is doing, as a value that others watch.
+
+use std::time::Duration;
+
+/// What the sink is doing.
+///
+/// ```text
+/// Starting ──tables are there──▶ Running ◀──────▶ Retrying
+///                                  └──shutdown──▶ Stopped
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// It waits for ClickHouse, to make the tables.
+    #[default]
+    Starting,
+    /// It reads and writes.
+    Running,
+    /// ClickHouse did not do a step, which is tried again until it does. Nothing is lost: what is
+    /// not stored is not committed.
+    Retrying {
+        /// What ClickHouse said.
+        error: String,
+    },
+    /// It has ended.
+    Stopped,
+}
+
+/// A state of the sink.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Records read.
+    pub records: u64,
+    /// Rows stored, those of figures left out.
+    pub rows: u64,
+    /// Records that no row could be made of.
+    pub refused: u64,
+    /// Batches committed.
+    pub batches: u64,
+    /// Records in the log that are not yet read, as of a second or two ago.
+    pub lag: Option<u64>,
+    /// How long the last batch took from its first step to its commit.
+    pub last_batch: Option<Duration>,
+}

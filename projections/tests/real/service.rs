@@ -1,0 +1,216 @@
+//! The whole sink, on real Kafka and ClickHouse.
+
+use crate::front::rows;
+use crate::history::{Fact, at, event, pull_request, repository};
+use clickhouse::Client;
+use gapless_embedded::{Cache, Embedded, PartCommand};
+use gapless_projections::sink::{ClickHouseOptions, Options, Phase, Status, run};
+use gapless_schemas::{Codec, Timestamp, Topics};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn options(kafka: &str, clickhouse: ClickHouseOptions) -> Options {
+    Options {
+        kafka: BTreeMap::from([("bootstrap.servers".to_owned(), kafka.to_owned())]),
+        topics: Topics::new("gapless", 2),
+        clickhouse,
+    }
+}
+
+/// A running sink.
+struct Sink {
+    status: watch::Receiver<Status>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), gapless_projections::sink::Error>>,
+}
+
+impl Sink {
+    fn start(options: Options) -> Self {
+        let (sender, status) = watch::channel(Status::default());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(run(options, Codec::embedded(), sender, async {
+            let _ = stopped.await;
+        }));
+        Self { status, stop, task }
+    }
+
+    async fn until(&mut self, what: &str, holds: impl FnMut(&Status) -> bool) {
+        let waited = tokio::time::timeout(PATIENCE, self.status.wait_for(holds)).await;
+        waited
+            .unwrap_or_else(|_| panic!("{what} never came"))
+            .unwrap();
+    }
+
+    async fn stop(self) -> Status {
+        self.stop.send(()).unwrap();
+        self.task.await.unwrap().unwrap();
+        self.status.borrow().clone()
+    }
+}
+
+#[tokio::test]
+async fn a_sink_without_clickhouse_says_so_and_still_ends_when_asked() {
+    let nowhere = ClickHouseOptions {
+        url: "http://127.0.0.1:9".into(),
+        user: "u".into(),
+        password: "p".into(),
+        database: "d".into(),
+    };
+    let mut sink = Sink::start(options("127.0.0.1:9", nowhere));
+    sink.until("trouble", |status| {
+        matches!(status.phase, Phase::Retrying { .. })
+    })
+    .await;
+    assert_eq!(sink.stop().await.phase, Phase::Stopped);
+}
+
+async fn produce(producer: &FutureProducer, topics: &Topics, facts: &[Fact]) {
+    for fact in facts {
+        let (topic, partition, value) = fact.record(topics);
+        let record = FutureRecord::<(), _>::to(&topic)
+            .partition(partition)
+            .payload(&value);
+        producer.send(record, PATIENCE).await.unwrap();
+    }
+}
+
+async fn until_rows(client: &Client, sql: &str, expected: &[&str]) {
+    let seen = async {
+        while rows(client, sql).await != expected {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(PATIENCE, seen).await.is_err() {
+        panic!("{sql}: {:?} and not {expected:?}", rows(client, sql).await);
+    }
+}
+
+fn now() -> Timestamp {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp::from_millis(now.unwrap().as_millis() as i64)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_in_kafka_is_soon_in_the_views_through_restarts_and_rebalances() {
+    let fetched = tokio::task::spawn_blocking(|| {
+        let cache = Cache::open(None)?;
+        cache.kafka().and_then(|_| cache.clickhouse_engine())
+    });
+    if let Err(error) = fetched.await.unwrap() {
+        eprintln!("SKIPPED: Kafka or ClickHouse cannot be fetched: {error}");
+        return;
+    }
+    let data = tempfile::tempdir().unwrap();
+    let embedded = Embedded::start(gapless_embedded::Options {
+        data_dir: data.path().to_owned(),
+        cache_dir: None,
+        part_command: PartCommand::this_test("embedded_part").unwrap(),
+    })
+    .await
+    .unwrap();
+    let kafka = embedded.kafka_bootstrap();
+    let writer = embedded.clickhouse_writer();
+    let clickhouse = ClickHouseOptions {
+        url: embedded.clickhouse_url(),
+        user: writer.user.clone(),
+        password: writer.password.clone(),
+        database: "gapless".into(),
+    };
+    let options = options(&kafka, clickhouse.clone());
+    let topics = &options.topics;
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &kafka);
+    let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
+    let specs = topics.specs();
+    let new: Vec<NewTopic<'_>> = specs
+        .iter()
+        .map(|spec| NewTopic::new(&spec.name, spec.partitions, TopicReplication::Fixed(1)))
+        .collect();
+    for made in admin
+        .create_topics(&new, &AdminOptions::new())
+        .await
+        .unwrap()
+    {
+        made.unwrap();
+    }
+    let producer: FutureProducer = config.create().unwrap();
+    let client = clickhouse.client();
+    let count = "SELECT count() FROM gapless.events";
+
+    let mut first = Sink::start(options.clone());
+    produce(
+        &producer,
+        topics,
+        &[
+            Fact::Repository(repository()),
+            Fact::PullRequest(pull_request(1)),
+            Fact::Event(event("a", Some(at(0, 1)))),
+        ],
+    )
+    .await;
+    first.until("a batch", |status| status.batches > 0).await;
+    until_rows(&client, count, &["1"]).await;
+    let daily =
+        "SELECT repository, sum(opened) FROM gapless.pull_requests_daily GROUP BY repository";
+    until_rows(&client, daily, &["acme/hammer\t1"]).await;
+
+    // What cannot be read is left out, and nothing else is.
+    let garbage = FutureRecord::<(), _>::to(&specs[0].name)
+        .partition(0)
+        .payload("garbage");
+    producer.send(garbage, PATIENCE).await.unwrap();
+
+    // Freshness, at 200 events a second.
+    let mut tick = tokio::time::interval(Duration::from_millis(5));
+    for number in 0..400 {
+        tick.tick().await;
+        let mut event = event(&format!("e{number}"), Some(at(1, 1)));
+        event.repository_id = Some(number % 20);
+        event.received_at = now();
+        produce(&producer, topics, &[Fact::Event(event)]).await;
+    }
+    until_rows(&client, count, &["401"]).await;
+    first
+        .until("the garbage", |status| status.refused == 1)
+        .await;
+    let fresh = "SELECT quantile(0.5)(s), quantile(0.99)(s) FROM (SELECT dateDiff('millisecond', received_at, stored_at) AS s FROM gapless.events WHERE event_id != 'a')";
+    let fresh = rows(&client, fresh).await;
+    eprintln!("received to stored, p50 and p99, ms: {}", fresh[0]);
+    let p50: f64 = fresh[0].split('\t').next().unwrap().parse().unwrap();
+    assert!(p50 <= 2_000.0);
+
+    // A second sink takes half of the partitions; then the first leaves.
+    let mut second = Sink::start(options.clone());
+    second
+        .until("running", |status| status.phase == Phase::Running)
+        .await;
+    for number in 400..600 {
+        let mut event = event(&format!("e{number}"), Some(at(1, 1)));
+        event.repository_id = Some(number % 20);
+        produce(&producer, topics, &[Fact::Event(event)]).await;
+    }
+    assert_eq!(first.stop().await.phase, Phase::Stopped);
+    until_rows(&client, count, &["601"]).await;
+    let counted = "SELECT sum(webhooks) FROM gapless_1.events_daily FINAL";
+    until_rows(&client, counted, &["601"]).await;
+    second.until("no lag", |status| status.lag == Some(0)).await;
+    second.stop().await;
+
+    // A third goes on where they stopped.
+    let mut third = Sink::start(options.clone());
+    let mut last = event("z", None);
+    last.repository_id = None;
+    produce(&producer, topics, &[Fact::Event(last)]).await;
+    until_rows(&client, count, &["602"]).await;
+    third.until("its batch", |status| status.batches > 0).await;
+    assert_eq!(third.stop().await.records, 1);
+    embedded.stop().await;
+}
