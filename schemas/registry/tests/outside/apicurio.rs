@@ -98,6 +98,7 @@ impl Apicurio {
             .arg("-Dquarkus.log.level=ERROR")
             .arg("-jar")
             .arg(folder.join(format!("apicurio-registry-app-{VERSION}-runner.jar")))
+            .stdout(std::process::Stdio::null())
             .kill_on_drop(true)
             .spawn();
         match process {

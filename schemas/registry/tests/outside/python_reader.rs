@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const PACKAGE: &str = "confluent-kafka[avro]==2.16.1";
+const PACKAGE: &str = "confluent-kafka[avro]==2.14.2";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/outside/reader.py");
 const READ_WITHIN: Duration = Duration::from_secs(120);
 
@@ -117,7 +117,7 @@ async fn write(bootstrap: &str, topics: &Topics) -> BTreeMap<String, Value> {
 
 /// A Python that has the package.
 fn python() -> Option<PathBuf> {
-    let folder = fetched::folder("confluent-kafka-python-2.16.1", |folder| {
+    let folder = fetched::folder("confluent-kafka-python-2.14.2", |folder| {
         fetched::run(
             Path::new("python3"),
             &["-m", "venv", &folder.display().to_string()],
