@@ -2,12 +2,18 @@
 
 use gapless_schemas::Timestamp;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Tells what time it is.
 pub trait Clock: Send + Sync {
     /// The instant now.
     fn now(&self) -> Timestamp;
+
+    /// How long to sleep, on the machine's clock, before looking whether `until` has come. A clock
+    /// that runs at another pace says so here.
+    fn sleep_before(&self, until: Timestamp) -> Duration {
+        Duration::from_millis(until.millis_since(self.now()).max(1).unsigned_abs())
+    }
 }
 
 /// The machine's own clock.
@@ -27,5 +33,9 @@ impl Clock for SystemClock {
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> Timestamp {
         (**self).now()
+    }
+
+    fn sleep_before(&self, until: Timestamp) -> Duration {
+        (**self).sleep_before(until)
     }
 }

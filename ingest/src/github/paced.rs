@@ -32,10 +32,7 @@ impl<G: GitHub, C: Clock> Paced<G, C> {
         let now = self.clock.now();
         match self.budget().pace(now) {
             Pace::Go => None,
-            Pace::WaitUntil(until) => {
-                let millis = until.millis_since(now).max(1).unsigned_abs();
-                Some(Duration::from_millis(millis))
-            }
+            Pace::WaitUntil(until) => Some(self.clock.sleep_before(until)),
         }
     }
 }

@@ -135,10 +135,14 @@ impl<G: GitHub, C: Clock, L: EventLog> Poller<G, C, L> {
             return;
         }
         let positions = self.schedule.positions().clone();
-        self.stored = positions.clone();
-        let stored = tokio::task::spawn_blocking(move || positions.store(&path)).await;
-        if let Ok(Err(error)) = stored {
-            tracing::warn!(%error, "poll positions were not stored: a restart polls more");
+        let storing =
+            tokio::task::spawn_blocking(move || positions.store(&path).map(|()| positions));
+        match storing.await {
+            Ok(Ok(positions)) => self.stored = positions,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "poll positions were not stored: a restart polls more");
+            }
+            Err(error) => tracing::warn!(%error, "poll positions were not stored"),
         }
     }
 
@@ -148,15 +152,15 @@ impl<G: GitHub, C: Clock, L: EventLog> Poller<G, C, L> {
             loop {
                 if let Turn::Idle(until) = self.turn().await {
                     self.store().await;
-                    let millis = until.millis_since(self.clock.now()).max(1);
-                    let wait = Duration::from_millis(millis.unsigned_abs());
+                    let wait = self.clock.sleep_before(until);
                     tokio::time::sleep(wait.min(SLEEP_MAX)).await;
                 }
             }
         };
         tokio::select! {
-            () = polling => {}
+            biased;
             () = shutdown => {}
+            () = polling => {}
         }
         self.store().await;
     }

@@ -6,10 +6,10 @@
 //! kept apart from what the last complete timeline told, and [`Lifecycle::transitions`] derives one
 //! sequence from both, each time anew:
 //!
-//! 1. the timeline's transitions, known to be complete up to its request;
-//! 2. of the others, those later than that (less [`SKEW`], for clocks differ) which match none of
-//!    the timeline's;
-//! 3. `closed_at` of a closed item, where neither has a closing near it: timelines omit some.
+//! 1. the timeline's transitions;
+//! 2. of the others, those that match none of the timeline's: later ones, and those that the
+//!    timeline omits (it omits some closings that the object's `closed_at` told);
+//! 3. `closed_at` of a closed item, where neither has a closing near it.
 //!
 //! Storing merged runs instead would lose: "closed at 1" and "closed at 9" merged into one, then
 //! "reopened at 5" arrives late, and nobody knows that it was closed again.
@@ -22,9 +22,6 @@ use std::collections::BTreeMap;
 
 /// Witnesses of one transition differ by at most this.
 const SAME_WITHIN_MILLIS: i64 = 5_000;
-
-/// How far a request's start and GitHub's clock may lie apart before a timeline's end is doubtful.
-const SKEW_MILLIS: i64 = 10_000;
 
 /// What is known of an item's transitions. See the module for the argument.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,15 +108,10 @@ impl Lifecycle {
             .into_iter()
             .chain(self.timeline.get().into_iter().flatten().cloned())
             .collect();
-        let from = self
-            .proven_until()
-            .map(|until| until.plus_millis(-SKEW_MILLIS));
-        let later = self
+        let closing = closed_at.map(|at| (TransitionKind::Closed, at, None));
+        let candidates = self
             .told
             .iter()
-            .filter(|((_, at), _)| from.is_none_or(|from| *at > from));
-        let closing = closed_at.map(|at| (TransitionKind::Closed, at, None));
-        let candidates = later
             .map(|((kind, at), actor)| (*kind, *at, actor.0.clone()))
             .chain(closing);
         for (kind, at, actor) in candidates {

@@ -50,6 +50,8 @@ pub struct PartitionStatus {
     pub next_offset: i64,
     /// The log's clock.
     pub now: Timestamp,
+    /// Entities whose state asks something that GitHub has not answered yet.
+    pub asking: usize,
 }
 
 impl Status {
@@ -144,6 +146,7 @@ fn finish(
                 let progress = PartitionStatus {
                     next_offset: task.next_offset(),
                     now: task.now(),
+                    asking: task.asking(),
                 };
                 lock(&status.partitions).insert(partition, progress);
                 status

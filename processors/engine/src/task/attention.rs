@@ -38,6 +38,11 @@ impl Attention {
         self.put(subject.clone(), watch);
     }
 
+    /// Entities with a question that stands.
+    pub(super) fn asking(&self) -> usize {
+        self.due.len()
+    }
+
     /// Up to `most` entities whose time has come.
     pub(super) fn due(&self, now: Timestamp, most: usize) -> Vec<Key> {
         self.due

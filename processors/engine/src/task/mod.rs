@@ -130,6 +130,11 @@ impl<S: Store> Task<S> {
         self.acknowledged
     }
 
+    /// Entities whose state asks something that GitHub has not answered yet.
+    pub fn asking(&self) -> usize {
+        self.attention.asking()
+    }
+
     /// The log's clock.
     pub fn now(&self) -> Timestamp {
         self.position.now

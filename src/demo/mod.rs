@@ -1,0 +1,214 @@
+//! The demo: the whole system on a simulated organisation that loses, doubles, delays and reorders
+//! its deliveries, and whose own truth the figures are compared with.
+
+mod clock;
+mod compare;
+mod summary;
+
+use crate::settings::Settings;
+use crate::system::{Start, StatusSource, System, Times};
+use anyhow::Result;
+use clap::Args;
+use clock::DemoClock;
+use gapless_core::detect::Patience;
+use gapless_ingest::fetch::QueueTimes;
+use gapless_ingest::poll::PollTimes;
+use gapless_ingest::{PUBLIC_HOST, Secret, SourceConfig};
+use gapless_schemas::Timestamp;
+use gapless_simulator::{
+    ApiServer, DriveOptions, Driver, Faults, Feed, Options, SharedFeed, SimulatedClock, World,
+};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use summary::Summary;
+
+/// Runs Gapless on a simulated organisation.
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    #[command(flatten)]
+    settings: Settings,
+    /// Shows no page: runs until all is healed, compares every figure with the truth, and exits
+    /// with 1 if one is wrong.
+    #[arg(long)]
+    headless: bool,
+    /// Decides the whole simulated year.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Repositories of the simulated organisation.
+    #[arg(long, default_value_t = 20)]
+    repositories: usize,
+    /// Webhook deliveries of the simulated year.
+    #[arg(long, default_value_t = 50_000)]
+    events: usize,
+    /// Deliveries a second; without it 200 with a page, and as fast as possible without.
+    #[arg(long)]
+    rate: Option<f64>,
+    /// Share of deliveries that never arrive.
+    #[arg(long, default_value_t = 0.05)]
+    lost: f64,
+    /// Share of deliveries that arrive twice.
+    #[arg(long, default_value_t = 0.10)]
+    doubled: f64,
+    /// Share of deliveries that come late.
+    #[arg(long, default_value_t = 0.05)]
+    delayed: f64,
+    /// Share of deliveries that are overtaken.
+    #[arg(long, default_value_t = 0.10)]
+    reordered: f64,
+    /// Prints the summary as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+const DAY_SECONDS: i64 = 86_400;
+
+/// A simulated year passes in about a minute, so waits are days where they are minutes on a real
+/// GitHub: polls once a simulated day, grace half of one.
+fn times() -> Times {
+    Times {
+        patience: Patience {
+            grace_seconds: DAY_SECONDS / 2,
+            audit_after_seconds: 3 * DAY_SECONDS,
+            retry_after_seconds: 10 * DAY_SECONDS,
+        },
+        polls: PollTimes {
+            changed_seconds: DAY_SECONDS,
+            everything_seconds: 30 * DAY_SECONDS,
+            repositories_seconds: 7 * DAY_SECONDS,
+            overlap_seconds: DAY_SECONDS / 4,
+            retry_seconds: DAY_SECONDS / 8,
+        },
+        queue: QueueTimes::default(),
+    }
+}
+
+/// The simulated GitHub and everything that runs on it.
+struct Stage {
+    feed: SharedFeed,
+    api: ApiServer,
+    driver: Driver,
+    system: System<DemoClock>,
+    began: Instant,
+}
+
+impl Demo {
+    pub(crate) async fn run(self) -> Result<ExitCode> {
+        let stage = self.set_up().await?;
+        if self.headless {
+            return self.until_healed(stage).await;
+        }
+        println!(
+            "Gapless shows a simulated organisation at http://{}",
+            stage.system.operator_address()
+        );
+        println!("Press Ctrl-C to stop.");
+        tokio::signal::ctrl_c().await?;
+        println!("Stopping …");
+        stage.tear_down().await?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn world(&self) -> World {
+        World::new(Options {
+            seed: self.seed,
+            repositories: self.repositories,
+            changes: self.events,
+            faults: Faults {
+                lost: self.lost,
+                doubled: self.doubled,
+                delayed: self.delayed,
+                reordered: self.reordered,
+            },
+            // The simulated hour is over in real milliseconds; a budget by the hour means nothing.
+            requests_per_hour: u32::MAX,
+            ..Options::default()
+        })
+    }
+
+    async fn set_up(&self) -> Result<Stage> {
+        let began = Instant::now();
+        let world = self.world();
+        let options = world.options().clone();
+        let simulated = SimulatedClock::new(options.start);
+        let feed: SharedFeed = Arc::new(Mutex::new(Feed::new(world)));
+        let api = ApiServer::start(Arc::clone(&feed), simulated.clone()).await?;
+        let source = SourceConfig {
+            host: PUBLIC_HOST.to_owned(),
+            owner: Some(options.organisation_login.clone()),
+            secrets: vec![Secret::new(options.secret.clone())],
+            api_base_url: api.base_url(),
+            token: Some(Secret::new("simulated")),
+        };
+        let system = System::start(Start {
+            settings: self.settings.clone(),
+            sources: vec![source],
+            clock: DemoClock(simulated.clone()),
+            times: times(),
+            status: None::<StatusSource>,
+        })
+        .await?;
+        let rate = self.rate.or((!self.headless).then_some(200.0));
+        let drive = DriveOptions {
+            deliveries_per_second: rate,
+            // What the demo loses is lost on purpose, by the faults above alone.
+            attempts: 100,
+            quiet_step_seconds: 3_600,
+            quiet_pause: Duration::from_millis(20),
+            ..DriveOptions::new(format!("http://{}/webhook", system.webhook_address()))
+        };
+        let driver = Driver::start(Arc::clone(&feed), simulated, drive)?;
+        Ok(Stage {
+            feed,
+            api,
+            driver,
+            system,
+            began,
+        })
+    }
+
+    async fn until_healed(&self, mut stage: Stage) -> Result<ExitCode> {
+        let (places, health) = (
+            stage.system.places.clone(),
+            Arc::clone(&stage.system.roles.health),
+        );
+        let healed = tokio::select! {
+            healed = summary::wait_until_healed(&places, &health, &stage.driver) => healed,
+            error = stage.system.roles.failed() => Err(error),
+            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted before all was healed")),
+        };
+        let seconds = stage.began.elapsed().as_secs_f64();
+        let truth = stage
+            .feed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .world
+            .truth();
+        let report = stage.driver.report();
+        let compared = compare::with_truth(&places, &truth).await;
+        let gaps = compare::gaps(&places).await;
+        stage.tear_down().await?;
+        let summary = Summary::new(self.seed, &report, seconds, compared?, gaps?, healed.err());
+        summary.print(self.json)?;
+        Ok(if summary.is_right() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+}
+
+impl Stage {
+    async fn tear_down(self) -> Result<()> {
+        self.driver.stop().await;
+        let stopped = self.system.stop().await;
+        self.api.stop().await;
+        stopped
+    }
+}
+
+/// A day as text, for differences.
+fn day_text(day: i32) -> String {
+    let text = Timestamp::from_seconds(i64::from(day) * DAY_SECONDS).to_string();
+    text.chars().take(10).collect()
+}

@@ -1,0 +1,351 @@
+//! The roles of Gapless as tasks of this process: each could be a process of its own, since they
+//! meet in Kafka and ClickHouse only.
+
+use super::{Places, Start, operator};
+use anyhow::{Context, Result};
+use gapless_core::detect::Patience;
+use gapless_engine::kafka as processors;
+use gapless_ingest::fetch::{Clients, FetchMetrics, QueueTimes, WorkerOptions, run_refetch_worker};
+use gapless_ingest::github::{OctocrabGitHub, Paced};
+use gapless_ingest::poll::{PollTimes, Poller};
+use gapless_ingest::webhook::{self, Limits, Webhook};
+use gapless_ingest::{Clock, KafkaLog, SourceConfig};
+use gapless_projections::sink as projections;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How the roles keep time: the defaults are for a real GitHub.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) patience: Patience,
+    pub(crate) polls: PollTimes,
+    pub(crate) queue: QueueTimes,
+}
+
+/// What the parts say of themselves.
+pub(crate) struct Health {
+    pub(crate) processors: Arc<processors::Status>,
+    pub(crate) projections: watch::Receiver<projections::Status>,
+    pub(crate) fetches: Arc<FetchMetrics>,
+    webhook_metrics: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+impl Health {
+    /// Every reason why some part cannot do its work, a sentence each.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        let processors = self
+            .processors
+            .trouble()
+            .map(|error| format!("processors: {error}"));
+        let projections = match &self.projections.borrow().phase {
+            projections::Phase::Running => None,
+            projections::Phase::Starting => Some("projections: waiting for ClickHouse".to_owned()),
+            projections::Phase::Retrying { error } => Some(format!("projections: {error}")),
+            projections::Phase::Stopped => Some("projections: stopped".to_owned()),
+        };
+        processors.into_iter().chain(projections).collect()
+    }
+
+    /// All figures in Prometheus' text form.
+    pub(crate) fn metrics(&self) -> String {
+        let sink = self.projections.borrow().clone();
+        let mut text = (self.webhook_metrics)();
+        text.push_str(&self.fetches.render());
+        for (name, help, value) in [
+            (
+                "gapless_processed_events_total",
+                "Events that the processors joined",
+                self.processors.events(),
+            ),
+            (
+                "gapless_projected_records_total",
+                "Records that the projections read",
+                sink.records,
+            ),
+            (
+                "gapless_projected_rows_total",
+                "Rows that the projections stored",
+                sink.rows,
+            ),
+            (
+                "gapless_projection_lag_records",
+                "Records that the projections have not read",
+                sink.lag.unwrap_or(0),
+            ),
+        ] {
+            let kind = if name.ends_with("_total") {
+                "counter"
+            } else {
+                "gauge"
+            };
+            text.push_str(&format!(
+                "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
+            ));
+        }
+        text
+    }
+}
+
+/// All roles, running.
+pub(crate) struct Roles<C> {
+    pub(crate) webhook_address: SocketAddr,
+    pub(crate) operator_address: SocketAddr,
+    pub(crate) health: Arc<Health>,
+    stop_intake: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
+    stop_processors: Arc<AtomicBool>,
+    intake: JoinSet<Result<()>>,
+    tasks: JoinSet<Result<()>>,
+    processors: std::thread::JoinHandle<Result<(), processors::RunError>>,
+    clock: std::marker::PhantomData<C>,
+}
+
+/// Ends once the sender says so, or is gone.
+async fn told(mut stop: watch::Receiver<bool>) {
+    // An error means that the sender is gone: stop as well.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+impl<C: Clock + Clone + 'static> Roles<C> {
+    pub(super) async fn start(places: &Places, start: Start<C>) -> Result<Self> {
+        let Start {
+            settings,
+            sources,
+            clock,
+            times,
+            status,
+        } = start;
+        let (stop_intake, stopping_intake) = watch::channel(false);
+        let (stop, stopping) = watch::channel(false);
+        let mut intake = JoinSet::new();
+        let mut tasks = JoinSet::new();
+
+        let log = Arc::new(
+            KafkaLog::new(
+                places.kafka.clone(),
+                places.topics.clone(),
+                places.codec.clone(),
+            )
+            .context("Kafka cannot be used")?,
+        );
+        let limits = Limits::default();
+        let webhook = Webhook::new(&sources, limits.clone(), Arc::clone(&log), clock.clone());
+        let listener = listen(settings.webhook_listen, "webhook").await?;
+        let webhook_address = listener.local_addr()?;
+        let router = webhook::webhook_router(Arc::clone(&webhook));
+        let intake_told = told(stopping_intake.clone());
+        intake
+            .spawn(async move { Ok(webhook::serve(listener, router, limits, intake_told).await?) });
+
+        let fetches = Arc::new(FetchMetrics::default());
+        spawn_github(
+            places,
+            &sources,
+            &clock,
+            times,
+            &log,
+            &fetches,
+            &stopping_intake,
+            &mut intake,
+        )?;
+
+        let (sink_status, projections) = watch::channel(projections::Status::default());
+        tasks.spawn(run_projections(
+            places.clone(),
+            sink_status,
+            stopping.clone(),
+        ));
+
+        let processors_status = Arc::new(processors::Status::default());
+        let stop_processors = Arc::new(AtomicBool::new(false));
+        let processors = spawn_processors(
+            places,
+            times.patience,
+            Arc::clone(&processors_status),
+            Arc::clone(&stop_processors),
+        )?;
+
+        let health = Arc::new(Health {
+            processors: processors_status,
+            projections,
+            fetches,
+            webhook_metrics: Box::new(move || webhook.metrics()),
+        });
+        let listener = listen(settings.operator_listen, "operator").await?;
+        let operator_address = listener.local_addr()?;
+        let router = operator::router(places, Arc::clone(&health), status)?;
+        tasks.spawn(async move {
+            let served = axum::serve(listener, router).with_graceful_shutdown(told(stopping));
+            Ok(served.await?)
+        });
+        Ok(Self {
+            webhook_address,
+            operator_address,
+            health,
+            stop_intake,
+            stop,
+            stop_processors,
+            intake,
+            tasks,
+            processors,
+            clock: std::marker::PhantomData,
+        })
+    }
+
+    /// Returns when a role ends that nobody told to, with why.
+    pub(crate) async fn failed(&mut self) -> anyhow::Error {
+        loop {
+            let ended = tokio::select! {
+                Some(ended) = self.intake.join_next() => ended,
+                Some(ended) = self.tasks.join_next() => ended,
+                () = tokio::time::sleep(Duration::from_millis(500)) => {
+                    if self.processors.is_finished() {
+                        return anyhow::anyhow!("the processors ended");
+                    }
+                    continue;
+                }
+            };
+            return match ended {
+                Ok(Err(error)) => error,
+                Ok(Ok(())) => anyhow::anyhow!("a part ended that nobody told to"),
+                Err(error) => error.into(),
+            };
+        }
+    }
+
+    /// Stops what takes in, then what reads.
+    pub(super) async fn stop(mut self) -> Result<()> {
+        let _ = self.stop_intake.send(true);
+        drain(&mut self.intake).await?;
+        self.stop_processors.store(true, Ordering::Relaxed);
+        let processors = self.processors;
+        tokio::task::spawn_blocking(move || processors.join())
+            .await?
+            .map_err(|_| anyhow::anyhow!("the processors panicked"))??;
+        let _ = self.stop.send(true);
+        drain(&mut self.tasks).await
+    }
+}
+
+/// Waits for tasks that were told to end; one that does not in time is cut off, which loses
+/// nothing: all of them may die at any point.
+async fn drain(tasks: &mut JoinSet<Result<()>>) -> Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(15);
+    let ended = tokio::time::timeout(PATIENCE, async {
+        while let Some(ended) = tasks.join_next().await {
+            ended??;
+        }
+        Ok(())
+    });
+    ended.await.unwrap_or(Ok(()))
+}
+
+async fn listen(address: SocketAddr, whose: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("the {whose} listener cannot have {address}; choose another with --{whose}-listen, or stop what holds it")
+    })
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call, and each argument is another part"
+)]
+fn spawn_github<C: Clock + Clone + 'static>(
+    places: &Places,
+    sources: &[SourceConfig],
+    clock: &C,
+    times: Times,
+    log: &Arc<KafkaLog>,
+    fetches: &Arc<FetchMetrics>,
+    stopping: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<Result<()>>,
+) -> Result<()> {
+    let mut clients = Vec::new();
+    for source in sources {
+        let github = Arc::new(Paced::new(OctocrabGitHub::new(source)?, clock.clone()));
+        clients.push((source.owner.clone(), Arc::clone(&github)));
+        let Some(owner) = source.owner.clone() else {
+            continue;
+        };
+        let positions = places
+            .data_dir
+            .join(format!("polls-{}-{owner}.json", source.host));
+        let poller = Poller::new(
+            github,
+            clock.clone(),
+            Arc::clone(log),
+            owner,
+            times.polls,
+            Some(positions),
+        );
+        let told = told(stopping.clone());
+        tasks.spawn(async move {
+            poller.run(told).await;
+            Ok(())
+        });
+    }
+    let (kafka, topics, codec) = (
+        places.kafka.clone(),
+        places.topics.clone(),
+        places.codec.clone(),
+    );
+    let (clock, log, metrics) = (clock.clone(), Arc::clone(log), Arc::clone(fetches));
+    let options = WorkerOptions {
+        times: times.queue,
+        ..WorkerOptions::default()
+    };
+    let told = told(stopping.clone());
+    tasks.spawn(async move {
+        let clients = Arc::new(Clients::new(clients));
+        Ok(run_refetch_worker(
+            &kafka, &topics, codec, clients, clock, log, options, metrics, told,
+        )
+        .await?)
+    });
+    Ok(())
+}
+
+async fn run_projections(
+    places: Places,
+    status: watch::Sender<projections::Status>,
+    stopping: watch::Receiver<bool>,
+) -> Result<()> {
+    let kafka = std::iter::once((
+        "bootstrap.servers".to_owned(),
+        places.kafka.bootstrap_servers.clone(),
+    ))
+    .chain(places.kafka.settings.iter().cloned())
+    .collect();
+    let options = projections::Options {
+        kafka,
+        topics: places.topics,
+        clickhouse: places.clickhouse,
+    };
+    Ok(projections::run(options, places.codec, status, told(stopping)).await?)
+}
+
+fn spawn_processors(
+    places: &Places,
+    patience: Patience,
+    status: Arc<processors::Status>,
+    stop: Arc<AtomicBool>,
+) -> Result<std::thread::JoinHandle<Result<(), processors::RunError>>> {
+    let generation = places.topics.generation;
+    let options = processors::Options {
+        bootstrap: places.kafka.bootstrap_servers.clone(),
+        client_settings: places.kafka.settings.clone(),
+        topics: places.topics.clone(),
+        store_folder: places.data_dir.join(format!("states-{generation}")),
+        patience,
+        codec: places.codec.clone(),
+    };
+    let run = move || processors::run(options, &status, &stop);
+    Ok(std::thread::Builder::new()
+        .name("processors".to_owned())
+        .spawn(run)?)
+}
