@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(unreachable_pub, reason = "a module of several test crates")]
 
+pub mod world;
+
 use gapless_ingest::webhook::{Limits, Webhook, serve, sign, webhook_router};
 use gapless_ingest::{AppendError, Appended, EventLog, Secret, SourceConfig, SystemClock};
 use gapless_schemas::Event;
