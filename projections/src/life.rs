@@ -182,3 +182,184 @@ impl Walker {
         self.life
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use TransitionKind::{Closed, ConvertedToDraft, Opened, ReadyForReview, Reopened};
+
+    fn day(day: i64) -> Timestamp {
+        Timestamp::from_seconds(day * 86_400 + 3_600)
+    }
+
+    fn walk(transitions: &[(TransitionKind, i64)], merged: Option<i64>, draft: bool) -> Life {
+        let transitions: Vec<Transition> = transitions
+            .iter()
+            .map(|&(kind, on)| Transition {
+                kind,
+                at: day(on),
+                actor: None,
+            })
+            .collect();
+        Life::walk(day(0), &transitions, merged.map(day), draft)
+    }
+
+    /// Turns and waits by day.
+    fn told(life: &Life) -> String {
+        let on = |at: Timestamp| at.day();
+        let turns = life
+            .turns
+            .iter()
+            .map(|&(turn, at)| format!("{turn:?} {}", on(at)));
+        let waits = life.waits.iter().map(|wait| match wait.until {
+            Some(until) => format!("waits {}-{}", on(wait.from), on(until)),
+            None => format!("waits {}-", on(wait.from)),
+        });
+        turns.chain(waits).collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn a_life_is_what_its_transitions_changed() {
+        for (what, transitions, merged, draft, expected) in [
+            (
+                "open",
+                &[(Opened, 0)][..],
+                None,
+                false,
+                "Opened 0, waits 0-",
+            ),
+            (
+                "nothing told but the creation",
+                &[],
+                None,
+                false,
+                "Opened 0, waits 0-",
+            ),
+            (
+                "closed",
+                &[(Opened, 0), (Closed, 2)],
+                None,
+                false,
+                "Opened 0, Closed 2, waits 0-2",
+            ),
+            (
+                "reopened",
+                &[(Closed, 2), (Reopened, 5)],
+                None,
+                false,
+                "Opened 0, Closed 2, Reopened 5, waits 0-2, waits 5-",
+            ),
+            (
+                "merged: the closing beside the merge is not another one",
+                &[(Opened, 0), (Closed, 3)],
+                Some(3),
+                false,
+                "Opened 0, Merged 3, waits 0-3",
+            ),
+            (
+                "merged, and nothing told the closing",
+                &[(Opened, 0)],
+                Some(3),
+                false,
+                "Opened 0, Merged 3, waits 0-3",
+            ),
+            (
+                "closed, reopened, merged",
+                &[(Closed, 1), (Reopened, 2), (Closed, 4)],
+                Some(4),
+                false,
+                "Opened 0, Closed 1, Reopened 2, Merged 4, waits 0-1, waits 2-4",
+            ),
+            (
+                "closed twice: the reopening between was lost",
+                &[(Closed, 1), (Closed, 4)],
+                None,
+                false,
+                "Opened 0, Closed 1, waits 0-1",
+            ),
+            (
+                "reopened while open: the closing was lost",
+                &[(Reopened, 4)],
+                None,
+                false,
+                "Opened 0, waits 0-",
+            ),
+            (
+                "closed and merged: the reopening between was lost",
+                &[(Closed, 1), (Closed, 4)],
+                Some(4),
+                false,
+                "Opened 0, Closed 1, Merged 4, waits 0-1",
+            ),
+            ("a draft waits for nobody", &[], None, true, "Opened 0"),
+            (
+                "a draft that became ready",
+                &[(ReadyForReview, 3)],
+                None,
+                false,
+                "Opened 0, waits 3-",
+            ),
+            (
+                "converted to a draft and back",
+                &[(ConvertedToDraft, 1), (ReadyForReview, 4), (Closed, 6)],
+                None,
+                false,
+                "Opened 0, Closed 6, waits 0-1, waits 4-6",
+            ),
+            (
+                "ready while closed",
+                &[(Closed, 1), (ReadyForReview, 2), (Reopened, 3)],
+                None,
+                false,
+                "Opened 0, Closed 1, Reopened 3, waits 3-",
+            ),
+            (
+                "a clock that runs behind moves nothing before the creation",
+                &[(Closed, -2), (Reopened, 1)],
+                None,
+                false,
+                "Opened 0, Closed 0, Reopened 1, waits 0-0, waits 1-",
+            ),
+        ] {
+            assert_eq!(told(&walk(transitions, merged, draft)), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_wait_counts_from_the_day_that_it_has_lasted_so_long_until_it_ends() {
+        for (what, transitions, expected) in [
+            (
+                "still waiting",
+                &[][..],
+                "10:+10 30:+30 60:+60 90:+90 365:+365",
+            ),
+            ("ended before the tenth day", &[(Closed, 9)], ""),
+            ("ended on the tenth day", &[(Closed, 10)], ""),
+            ("ended on the day after", &[(Closed, 11)], "10:+10 10:-11"),
+            (
+                "ended after 61 days",
+                &[(Closed, 61)],
+                "10:+10 30:+30 60:+60 10:-61 30:-61 60:-61",
+            ),
+            (
+                "the wait begins anew with a reopening",
+                &[(Closed, 9), (Reopened, 10), (Closed, 25)],
+                "10:+20 10:-25",
+            ),
+        ] {
+            let deltas = walk(transitions, None, false).waiting_deltas();
+            let told: Vec<String> = deltas
+                .into_iter()
+                .flat_map(|(day, deltas)| {
+                    let sign = |delta| if delta > 0 { '+' } else { '-' };
+                    WAITING_DAYS
+                        .into_iter()
+                        .zip(deltas)
+                        .filter(|&(_, delta)| delta != 0)
+                        .map(move |(waited, delta)| format!("{waited}:{}{day}", sign(delta)))
+                })
+                .collect();
+            assert_eq!(told.join(" "), expected, "{what}");
+        }
+    }
+}

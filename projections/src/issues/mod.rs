@@ -3,6 +3,8 @@
 mod daily;
 mod row;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use row::IssueRow;
 pub(crate) use table::MAPPING;

@@ -4,6 +4,8 @@ mod daily;
 mod figures;
 mod row;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use row::PullRequestRow;
 pub(crate) use table::MAPPING;

@@ -204,3 +204,64 @@ impl From<Value<'_>> for Cell {
 fn day_number(day: i32) -> u16 {
     u16::try_from(day.max(0)).unwrap_or(u16::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::tables;
+    use crate::events;
+    use crate::table::Column;
+
+    #[test]
+    fn lengths_of_every_size_are_read_as_they_were_written() {
+        for length in [0, 1, 127, 128, 300, 16_383, 16_384, 2_000_000] {
+            let mut bytes = Vec::new();
+            put_bytes(&vec![7; length], &mut bytes);
+            let mut rest = &bytes[..];
+            assert_eq!(take_bytes(&mut rest).len(), length);
+            assert!(rest.is_empty());
+        }
+    }
+
+    #[test]
+    fn days_are_held_at_the_ends_of_what_a_date_can_be() {
+        assert_eq!(
+            [-1, 0, 20_000, 70_000].map(day_number),
+            [0, 0, 20_000, u16::MAX]
+        );
+    }
+
+    #[test]
+    fn every_table_has_its_key_among_its_columns_and_no_column_twice() {
+        for table in tables() {
+            let columns: Vec<Column> = table.stored().collect();
+            assert_eq!(
+                table.columns_named(table.key).len(),
+                table.key.len(),
+                "{}",
+                table.name
+            );
+            let mut names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), columns.len(), "{}", table.name);
+            let is_versioned = names.contains(&"version") && names.contains(&"is_deleted");
+            assert_eq!(is_versioned, table.versioned, "{}", table.name);
+        }
+    }
+
+    #[test]
+    fn a_payload_that_is_no_text_is_kept_byte_for_byte() {
+        let mut rows = Rows::new(&events::TABLE);
+        let payload = Value::Bytes(&[0xff, 0, b'\'', 0x80]);
+        rows.push_values(events::TABLE.sent().map(|column| match column.name {
+            "payload" => payload.clone(),
+            _ => Value::Null,
+        }));
+        let cells = rows.cells();
+        let place = events::TABLE
+            .sent()
+            .position(|column| column.name == "payload");
+        assert_eq!(cells[0][place.unwrap()], Cell::from(payload));
+    }
+}
