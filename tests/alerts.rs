@@ -1,0 +1,147 @@
+//! The alert rules of `grafana/provisioning/alerting` on the real engine and our tables: quiet
+//! where nothing is wrong, and firing where something is.
+
+use gapless_embedded::{Credentials, Embedded, Options, PartCommand};
+use gapless_projections::sink::{ClickHouseOptions, prepare};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The program of every part that these tests start: see `PartCommand::this_test`.
+#[test]
+fn embedded_part() {
+    gapless_embedded::become_part_if_asked();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_are_quiet_without_data_and_fire_on_what_they_are_about() {
+    let data = tempfile::tempdir().expect("a folder");
+    let options = Options {
+        data_dir: data.path().to_owned(),
+        cache_dir: None,
+        part_command: PartCommand::this_test("embedded_part").expect("this program"),
+    };
+    let embedded = match Embedded::start(options).await {
+        Ok(embedded) => embedded,
+        Err(error) => {
+            eprintln!("skipped: no ClickHouse to ask: {error}");
+            return;
+        }
+    };
+    let writer = embedded.clickhouse_writer().clone();
+    let tables = ClickHouseOptions {
+        url: embedded.clickhouse_url(),
+        user: writer.user.clone(),
+        password: writer.password.clone(),
+        database: "gapless".to_owned(),
+    };
+    prepare(&tables, 1).await.expect("the tables are made");
+    assert_eq!(
+        firing(&embedded).await,
+        Vec::<String>::new(),
+        "fire on nothing"
+    );
+
+    for statement in [
+        // 200 events that took two minutes to become rows.
+        "INSERT INTO gapless_1.events (event_id, source, kind, host, repository_id, version, \
+         received_at, stored_at) SELECT hex(number), 'webhook', 'issues', 'github.com', 1, number, \
+         now64(3) - 180, now64(3) - 60 FROM numbers(200)",
+        // A gap that nobody healed for two days, and 101 dead letters of this hour.
+        "INSERT INTO gapless_1.gaps (host, repository_id, gap_id, version, detector, evidence, \
+         since, opened_at, is_open) SELECT 'github.com', 1, 'old', 1, 'head_chain', 'e', \
+         now64(3) - 200000, now64(3) - 172800, true",
+        "INSERT INTO gapless_1.gaps (host, repository_id, gap_id, version, detector, evidence, \
+         since, opened_at) SELECT 'github.com', 1, toString(number), 1, 'dead_letter', 'e', \
+         now64(3) - 60, now64(3) - 60 FROM numbers(101)",
+    ] {
+        ask(&embedded, &writer, statement).await;
+    }
+    assert_eq!(
+        firing(&embedded).await,
+        [
+            "gapless-dead-letters",
+            "gapless-many-dead-letters",
+            "gapless-many-gaps",
+            "gapless-old-gap",
+            "gapless-stale",
+        ]
+    );
+    embedded.stop().await;
+}
+
+/// The rules whose threshold is passed, by uid, each asked as Grafana asks: by the reader.
+async fn firing(embedded: &Embedded) -> Vec<String> {
+    let mut firing = Vec::new();
+    for (uid, (sql, limit)) in rules() {
+        let reader = embedded.clickhouse_reader();
+        let answer = ask(embedded, reader, &format!("{sql} FORMAT JSONCompact")).await;
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        let columns = answer["meta"].as_array().expect("columns");
+        let numbers: Vec<usize> = (0..columns.len())
+            .filter(|&at| columns[at]["type"] == "Float64")
+            .collect();
+        let texts = columns
+            .iter()
+            .filter(|column| ["String", "LowCardinality(String)"].contains(&type_of(column)));
+        let [number] = numbers[..] else {
+            panic!("{uid} answers {columns:?}, not one number");
+        };
+        assert_eq!(
+            texts.count() + 1,
+            columns.len(),
+            "{uid} answers {columns:?}"
+        );
+        let rows = answer["data"].as_array().expect("rows");
+        let mut values = rows.iter().map(|row| row[number].as_f64());
+        if values.any(|value| value.expect("a number, never NULL") > limit) {
+            firing.push(uid);
+        }
+    }
+    firing
+}
+
+fn type_of(column: &Value) -> &str {
+    column["type"].as_str().expect("a column has a type")
+}
+
+/// Each rule's query and limit, by uid.
+fn rules() -> BTreeMap<String, (String, f64)> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/grafana/provisioning/alerting/gapless.yaml"
+    );
+    let yaml = std::fs::read_to_string(path).expect("the rules are there");
+    let alerts: Value = serde_saphyr::from_str(&yaml).expect("the rules are YAML");
+    let groups = alerts["groups"].as_array().expect("groups");
+    groups
+        .iter()
+        .flat_map(|group| group["rules"].as_array().expect("rules"))
+        .map(|rule| {
+            let [query, threshold] = rule["data"].as_array().expect("data").as_slice() else {
+                panic!("{} is not one query and one threshold", rule["uid"]);
+            };
+            let text = |value: &Value| value.as_str().expect("a text").to_owned();
+            let limit = &threshold["model"]["conditions"][0]["evaluator"]["params"][0];
+            let sql = text(&query["model"]["rawSql"]);
+            (text(&rule["uid"]), (sql, limit.as_f64().expect("a limit")))
+        })
+        .collect()
+}
+
+/// What ClickHouse answers to a statement; the default database is the dashboards'.
+async fn ask(embedded: &Embedded, as_user: &Credentials, statement: &str) -> String {
+    let answer = reqwest::Client::builder()
+        .build()
+        .expect("a client")
+        .post(format!("{}/?database=gapless", embedded.clickhouse_url()))
+        .header("X-ClickHouse-User", &as_user.user)
+        .header("X-ClickHouse-Key", &as_user.password)
+        .body(statement.to_owned())
+        .send()
+        .await
+        .expect("it answers");
+    let good = answer.status().is_success();
+    let said = answer.text().await.expect("an answer");
+    assert!(good, "{statement}\n{said}");
+    said
+}
