@@ -166,7 +166,16 @@ impl Cache {
         for folder in [&content, &work] {
             fs::create_dir(folder).map_err(|e| Error::io(folder, &e))?;
         }
-        package.fetch(&content, &work)?;
+        package
+            .fetch(&content, &work)
+            .map_err(|error| match error {
+                // The staging folder is gone when the message is read.
+                Error::FreeDisk { needed_mb, .. } => Error::FreeDisk {
+                    path: self.dir.clone(),
+                    needed_mb,
+                },
+                error => error,
+            })?;
         marker::write(&content).map_err(|e| Error::io(&content, &e))?;
         if place.exists() {
             // Goes with the staging folder.

@@ -167,7 +167,7 @@ async fn acknowledged_records_survive_a_kill(embedded: &Embedded) -> Vec<u64> {
             numbers.push(acknowledged.recv().await.expect("acknowledged"));
         }
     };
-    take(20_000).await;
+    take(5_000).await;
     let killed = process_id(&embedded.kafka_state());
     let began = Instant::now();
     kill(killed);
@@ -176,7 +176,7 @@ async fn acknowledged_records_survive_a_kill(embedded: &Embedded) -> Vec<u64> {
         "Kafka was ready again {:.1} s after kill -9",
         began.elapsed().as_secs_f32()
     );
-    take(20_000).await;
+    take(5_000).await;
     acknowledged.close();
     while let Some(number) = acknowledged.recv().await {
         numbers.push(number);
