@@ -63,6 +63,9 @@ pub(crate) struct Demo {
 
 const DAY_SECONDS: i64 = 86_400;
 
+/// After the last delivery: time for two rounds of polls, for grace, audits and their answers.
+const QUIET_SECONDS: i64 = 8 * DAY_SECONDS;
+
 /// A simulated year passes in about a minute, so waits are days where they are minutes on a real
 /// GitHub: polls once a simulated day, grace half of one.
 fn times() -> Times {
@@ -88,6 +91,7 @@ struct Stage {
     feed: SharedFeed,
     api: ApiServer,
     driver: Driver,
+    clock: SimulatedClock,
     system: System<DemoClock>,
     began: Instant,
 }
@@ -157,11 +161,12 @@ impl Demo {
             quiet_pause: Duration::from_millis(20),
             ..DriveOptions::new(format!("http://{}/webhook", system.webhook_address()))
         };
-        let driver = Driver::start(Arc::clone(&feed), simulated, drive)?;
+        let driver = Driver::start(Arc::clone(&feed), simulated.clone(), drive)?;
         Ok(Stage {
             feed,
             api,
             driver,
+            clock: simulated,
             system,
             began,
         })
@@ -173,10 +178,12 @@ impl Demo {
             Arc::clone(&stage.system.roles.health),
         );
         let healed = tokio::select! {
-            healed = summary::wait_until_healed(&places, &health, &stage.driver) => healed,
+            healed = summary::wait_until_healed(&health, &stage.driver, &stage.clock, QUIET_SECONDS) => healed,
             error = stage.system.roles.failed() => Err(error),
             _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted before all was healed")),
         };
+        let report = stage.driver.stop().await;
+        let stored = summary::wait_until_stored(&health).await;
         let seconds = stage.began.elapsed().as_secs_f64();
         let truth = stage
             .feed
@@ -184,11 +191,14 @@ impl Demo {
             .unwrap_or_else(PoisonError::into_inner)
             .world
             .truth();
-        let report = stage.driver.report();
         let compared = compare::with_truth(&places, &truth).await;
         let gaps = compare::gaps(&places).await;
-        stage.tear_down().await?;
-        let summary = Summary::new(self.seed, &report, seconds, compared?, gaps?, healed.err());
+        // It holds a client of the log, which is about to stop.
+        drop(health);
+        stage.system.stop().await?;
+        stage.api.stop().await;
+        let unhealed = healed.and(stored).err();
+        let summary = Summary::new(self.seed, &report, seconds, compared?, gaps?, unhealed);
         summary.print(self.json)?;
         Ok(if summary.is_right() {
             ExitCode::SUCCESS

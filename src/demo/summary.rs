@@ -1,11 +1,10 @@
 //! When the demo is over, and what it prints then.
 
 use super::compare::{Compared, DetectorGaps};
-use crate::query::Reader;
-use crate::system::{Health, Places};
+use crate::system::Health;
 use anyhow::{Result, bail};
 use gapless_projections::sink::Phase;
-use gapless_simulator::{DriveReport, Driver};
+use gapless_simulator::{DriveReport, Driver, SimulatedClock};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -15,13 +14,19 @@ const STALLED: Duration = Duration::from_secs(120);
 /// Differences printed at most; the count tells of the rest.
 const SHOWN: usize = 20;
 
-/// Returns once every delivery has arrived, every question is answered and everything is stored.
+/// What the projections must have had nothing to read for: longer than they gather a batch and than
+/// their lag is old.
+const SETTLED: Duration = Duration::from_secs(4);
+
+/// Returns once every delivery has arrived, polls had the time to look at everything once more, and
+/// no question is left. `quiet_seconds` of simulated time pass for that.
 pub(super) async fn wait_until_healed(
-    places: &Places,
     health: &Health,
     driver: &Driver,
+    clock: &SimulatedClock,
+    quiet_seconds: i64,
 ) -> Result<()> {
-    let reader = Reader::new(places)?;
+    let mut delivered_at = None;
     let mut last = (0, Instant::now());
     loop {
         tokio::time::sleep(Duration::from_millis(250)).await;
@@ -32,20 +37,22 @@ pub(super) async fn wait_until_healed(
             .values()
             .map(|partition| partition.asking)
             .sum();
-        let delivered = driver.report().all_delivered;
-        tracing::info!(
-            processed,
-            asking,
-            delivered,
-            accepted = driver.report().accepted,
-            "running"
-        );
-        if delivered && asking == 0 && is_stored(health, &reader).await? {
-            return Ok(());
+        let report = driver.report();
+        tracing::info!(processed, asking, accepted = report.accepted, now = %clock.now(), "running");
+        if report.all_delivered {
+            let since = *delivered_at.get_or_insert_with(|| clock.now());
+            if asking == 0 && clock.now() >= since.plus_seconds(quiet_seconds) {
+                return Ok(());
+            }
         }
-        let progress = processed + driver.report().accepted;
-        if progress != last.0 && !(delivered && asking > 0 && last.1.elapsed() > STALLED) {
-            last = (progress, if delivered { last.1 } else { Instant::now() });
+        // Polls go on for ever, so after the last delivery only fewer questions are progress.
+        let progress = if report.all_delivered {
+            asking as u64
+        } else {
+            processed + report.accepted
+        };
+        if progress != last.0 {
+            last = (progress, Instant::now());
         }
         if last.1.elapsed() > STALLED {
             bail!(
@@ -56,16 +63,24 @@ pub(super) async fn wait_until_healed(
     }
 }
 
-/// Nothing is left in the log that the projections have not stored.
-async fn is_stored(health: &Health, reader: &Reader) -> Result<bool> {
-    let sink = health.projections.borrow().clone();
-    if sink.phase != Phase::Running {
-        return Ok(false);
+/// Returns once nothing is left in the log that the projections have not stored. The simulated time
+/// must stand: polls go on for ever.
+pub(super) async fn wait_until_stored(health: &Health) -> Result<()> {
+    let (mut records, mut since, began) = (0, Instant::now(), Instant::now());
+    while since.elapsed() < SETTLED {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let sink = health.projections.borrow().clone();
+        if sink.records != records || sink.phase != Phase::Running || sink.lag != Some(0) {
+            (records, since) = (sink.records, Instant::now());
+        }
+        if began.elapsed() > STALLED {
+            bail!(
+                "the projections have not come to the log's end in {} s",
+                STALLED.as_secs()
+            );
+        }
     }
-    let open = reader
-        .rows("SELECT toUInt32(countIf(is_open)) AS open FROM gapless.gaps")
-        .await?;
-    Ok(open.first().is_some_and(|row| row["open"] == 0))
+    Ok(())
 }
 
 /// What the run came to.
