@@ -119,9 +119,7 @@ function cover(data) {
   const at = data.columns.findIndex((column) => column.kind === 'number');
   const share = data.rows.at(-1)?.[at];
   const isShort = typeof share === 'number' && share < 1;
-  // Never "100.0 %" while something is missing.
-  const shown = Math.min(share, 0.999);
-  const words = isShort ? `covers ${text(shown, { kind: 'number', config: { unit: 'percentunit', decimals: 1 } })}` : null;
+  const words = isShort ? `covers ${text(share, { kind: 'number', config: { unit: 'percentunit', decimals: 2 } })}` : null;
   for (const one of panels) one.cover(words, toDashboard('completeness', chosen));
 }
 

@@ -9,9 +9,14 @@ mod store;
 use gapless_page::{PageOptions, page_router};
 use std::sync::Arc;
 
-#[tokio::main]
-async fn main() {
+fn main() {
+    // Before there is a runtime: the front makes its own.
     store::become_front_if_asked();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(preview());
+}
+
+async fn preview() {
     let address = std::env::args()
         .nth(1)
         .unwrap_or_else(|| "127.0.0.1:8099".into());

@@ -50,8 +50,8 @@ export function valueAxis(theme, more = {}) {
 }
 
 /**
- * A chart in `body` with its legend. `draw(data, hidden)` returns `{option, points, series, label}`
- * or null where there is nothing to draw.
+ * A chart in `body` with its legend. `draw(data, hidden)` returns `{option, points, series, key,
+ * label}`: series can be hidden, what the key explains (colours of cells) cannot.
  */
 export function chart(body, draw) {
   const inner = el('div');
@@ -71,7 +71,10 @@ export function chart(body, draw) {
     instance.setOption({ animation: false, textStyle: { fontFamily: 'inherit' }, ...drawn.option }, { notMerge: true });
     frame.setAttribute('aria-label', drawn.label);
     name(drawn.series ?? []);
-    return true;
+    if (drawn.key) {
+      legend.hidden = false;
+      legend.replaceChildren(...drawn.key.map((one) => el('li.key', {}, sample({ ...one, bars: true }), one.title)));
+    }
   }
 
   function name(all) {

@@ -30,6 +30,14 @@ export function statusHistory(panel, body) {
     const lowest = all.map((one) => ({ one, value: Math.min(...data.rows.map((row) => row[one.at]).filter((value) => value !== null)) }));
     const worst = lowest.filter(({ value }) => Number.isFinite(value)).sort((a, b) => a.value - b.value)[0];
     const label = `${panel.title}: ${all.length} rows${worst ? `; lowest ${worst.one.title}, ${text(worst.value, worst.one)}` : ''}`;
-    return { option, points: cells.length, series: [], label };
+    return { option, points: cells.length, series: [], key: key(all[0]), label };
   });
+}
+
+/** What the colours mean: the thresholds, least first. */
+function key(field) {
+  const steps = field?.config.thresholds?.steps ?? [];
+  return steps.map(({ color, value }, at) => ({
+    color, title: value === null ? `below ${text(steps[at + 1]?.value ?? null, field)}` : `${text(value, field)}${at + 1 < steps.length ? ' or more' : ''}`,
+  }));
 }

@@ -32,6 +32,13 @@ function dated(millis, bucket) {
   if (bucket === 'quarter') return `Q${Math.floor(at.getUTCMonth() / 3) + 1} ${at.getUTCFullYear()}`;
   return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]}`;
 }
+/** A label of the axis of time: as fine as the range needs. */
+function ticked(millis, span) {
+  const at = new Date(millis);
+  if (span < 3 * DAY) return `${String(at.getUTCHours()).padStart(2, '0')}:${String(at.getUTCMinutes()).padStart(2, '0')}`;
+  if (span > 75 * DAY && at.getUTCDate() === 1) return at.getUTCMonth() ? MONTHS[at.getUTCMonth()] : String(at.getUTCFullYear());
+  return dated(millis);
+}
 function headed(millis, bucket, isRunning) {
   const name = bucket === 'week' ? `Week of ${day(millis)}` : bucket === 'month' || bucket === 'quarter' ? dated(millis, bucket) : instant(millis);
   return isRunning ? `${name}, still running` : name;
@@ -51,27 +58,34 @@ export function timeseries(panel, body, context) {
     const bucket = isBucketed ? wished : null;
     const running = isBucketed && next(times.at(-1), bucket) > context.now() ? times.at(-1) : null;
     const isBars = all.some((one) => one.bars);
+    // Times of equal distance go on an axis of names: labels then stand where the points are.
+    const isDaily = times.length > 2 && times.every((time, place) => place === 0 || time - times[place - 1] === DAY);
+    const isEven = isBars || isBucketed || isDaily;
+    const isMonthly = isDaily && times.length > 75;
     const shown = all.filter((one) => !hidden.has(one.name));
-    const drawn = shown.flatMap((one) => drawnSeries(one, times, byTime, running, isBars, theme));
+    const drawn = shown.flatMap((one) => drawnSeries(one, times, byTime, running, isEven, theme));
     const unit = all[0];
     const option = {
-      grid: { left: 4, right: 12, top: unit?.config.custom.axisLabel ? 26 : 12, bottom: 2, containLabel: true },
-      xAxis: isBars ? {
-        type: 'category', data: times, axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } },
-        axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true, formatter: (value) => dated(Number(value), bucket) },
+      grid: { left: 4, right: 12, top: unit?.config.custom.axisLabel ? 26 : 12, bottom: 4, containLabel: true },
+      xAxis: isEven ? {
+        type: 'category', data: times, boundaryGap: isBars, axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } },
+        axisLabel: {
+          color: theme.muted, fontSize: 11, hideOverlap: true, interval: isMonthly ? (_, value) => new Date(Number(value)).getUTCDate() === 1 : 'auto',
+          formatter: (value) => (isMonthly ? ticked(Number(value), Infinity) : dated(Number(value), bucket)),
+        },
       } : {
         type: 'time', min: times[0], max: times.at(-1), axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } },
-        axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true, formatter: { year: '{yyyy}', month: '{MMM}', day: '{d} {MMM}', hour: '{HH}:{mm}', minute: '{HH}:{mm}', second: '{HH}:{mm}:{ss}', none: '{d} {MMM}' } },
+        axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true, formatter: (value) => ticked(value, times.at(-1) - times[0]) },
         splitLine: { show: false },
       },
       yAxis: valueAxis(theme, {
-        min: unit?.config.min ?? 0, max: unit?.config.max, name: unit?.config.custom.axisLabel,
+        min: unit?.config.min, scale: unit?.config.min === undefined, max: unit?.config.max, name: unit?.config.custom.axisLabel,
         minInterval: shown.every((one) => one.config.unit === 'none') ? 1 : undefined,
         axisLabel: { formatter: (value) => tick(value, unit) },
       }),
       series: drawn,
       tooltip: tooltip((parameters) => {
-        const time = Number(isBars ? times[parameters[0].dataIndex] : parameters[0].axisValue);
+        const time = Number(isEven ? times[parameters[0].dataIndex] : parameters[0].axisValue);
         const row = byTime.get(time);
         return tip(headed(time, bucket, time === running), shown.map((one) => ({ one, value: row?.[one.at] ?? null })));
       }),
@@ -81,7 +95,7 @@ export function timeseries(panel, body, context) {
 }
 
 /** A series as the library wants it; with a bucket still running, its last step apart. */
-function drawnSeries(one, times, byTime, running, isBars, theme) {
+function drawnSeries(one, times, byTime, running, isEven, theme) {
   const custom = one.config.custom;
   const value = (time) => byTime.get(time)?.[one.at] ?? null;
   if (one.bars) {
@@ -89,11 +103,11 @@ function drawnSeries(one, times, byTime, running, isBars, theme) {
       type: 'bar', name: one.name, stack: custom.stacking?.mode === 'normal' ? custom.stacking.group : undefined,
       barMaxWidth: 26, barGap: '10%', barCategoryGap: '28%', itemStyle: { color: one.color, borderRadius: custom.stacking?.mode === 'normal' ? 0 : [2, 2, 0, 0] },
       data: times.map((time) => (time === running
-        ? { value: value(time), itemStyle: { color: one.color, opacity: 0.45, borderColor: one.color, borderType: 'dashed', borderWidth: 1 } }
+        ? { value: value(time), itemStyle: { color: one.color, opacity: 0.4 } }
         : value(time))),
     }];
   }
-  const point = (time) => (isBars ? value(time) : [time, value(time)]);
+  const point = (time) => (isEven ? value(time) : [time, value(time)]);
   const style = (type) => ({ color: one.color, width: custom.lineWidth ?? 2, type, cap: 'round' });
   const line = (data, type, more = {}) => ({
     type: 'line', name: one.name, data, connectNulls: false, symbol: 'circle', symbolSize: 5,
@@ -106,8 +120,8 @@ function drawnSeries(one, times, byTime, running, isBars, theme) {
   const lonely = dense && dense.length < 3;
   const alone = lonely ? { showSymbol: true } : {};
   if (running === null || times.length < 3) return [line(times.map(point), type, alone)];
-  const done = times.map((time) => (time === running ? (isBars ? null : [time, null]) : point(time)));
-  const last = times.map((time, at) => (at >= times.length - 2 ? point(time) : isBars ? null : [time, null]));
+  const done = times.map((time) => (time === running ? (isEven ? null : [time, null]) : point(time)));
+  const last = times.map((time, at) => (at >= times.length - 2 ? point(time) : isEven ? null : [time, null]));
   return [line(done, type, alone), line(last, [2, 4], { areaStyle: undefined })];
 }
 

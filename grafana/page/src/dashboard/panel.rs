@@ -232,6 +232,9 @@ impl TryFrom<PanelFile> for Panel {
             }
             other => return Err(format!("panel {}: kind {other:?} is not allowed", file.id)),
         };
+        if view.asks() && file.datasource.is_none() {
+            return Err(format!("panel {}: datasource is missing", file.id));
+        }
         if view.asks()
             && file
                 .plugin_version

@@ -3,23 +3,15 @@
 //! With `GAPLESS_SCREENSHOTS` set to a folder, what was seen is kept there.
 
 use crate::devtools::Browser;
-use crate::organisation::Organisation;
-use crate::store::{Store, now};
+use crate::store::Store;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use gapless_page::{Library, PageOptions, page_router};
 use serde_json::{Value, json};
 
-const FRONT: [&str; 4] = [
-    "--exact",
-    "front_process",
-    "--nocapture",
-    "--test-threads=1",
-];
-
 /// Serves the page on a free port of the loopback; its address.
-async fn served(organisation: Option<&Organisation>) -> Option<(Store, String)> {
-    let store = Store::start(&FRONT, organisation).await?;
+async fn served(store: Option<&Store>) -> Option<String> {
+    let store = store?;
     let status = std::sync::Arc::new(|| {
         json!({"title": "Demo", "items": [{"label": "Events/s", "value": 212},
             {"label": "Gaps opened", "value": 31}, {"label": "Healed", "value": 29, "state": "ok"}]})
@@ -34,7 +26,7 @@ async fn served(organisation: Option<&Organisation>) -> Option<(Store, String)> 
         .expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(async move { axum::serve(listener, page).await });
-    Some((store, address))
+    Some(address)
 }
 
 /// Runs `look` in a thread of its own: the protocol's calls wait.
@@ -73,8 +65,7 @@ const CLIPPED: &str = "(() => {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_dashboard_is_whole_at_every_width_in_both_themes() {
-    let organisation = Organisation { now: now() };
-    let Some((_store, address)) = served(Some(&organisation)).await else {
+    let Some(address) = served(crate::filled().await).await else {
         return;
     };
     in_browser(address, |browser, address| {
@@ -119,7 +110,7 @@ async fn every_dashboard_is_whole_at_every_width_in_both_themes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_store_gives_empty_panels_and_no_error() {
-    let Some((_store, address)) = served(None).await else {
+    let Some(address) = served(crate::empty().await).await else {
         return;
     };
     in_browser(address, |browser, address| {
@@ -144,8 +135,7 @@ async fn an_empty_store_gives_empty_panels_and_no_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_address_restores_all_and_controls_change_it() {
-    let organisation = Organisation { now: now() };
-    let Some((_store, address)) = served(Some(&organisation)).await else {
+    let Some(address) = served(crate::filled().await).await else {
         return;
     };
     in_browser(address, |browser, address| {
@@ -176,8 +166,7 @@ async fn the_address_restores_all_and_controls_change_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_keyboard_reaches_every_control_and_a_chart_has_a_table_and_a_csv() {
-    let organisation = Organisation { now: now() };
-    let Some((_store, address)) = served(Some(&organisation)).await else {
+    let Some(address) = served(crate::filled().await).await else {
         return;
     };
     in_browser(address, |browser, address| {

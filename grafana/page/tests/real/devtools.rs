@@ -6,14 +6,14 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// A browser with one page; both end when this is dropped.
-pub struct Browser {
+pub(crate) struct Browser {
     child: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
     session: String,
     next: u64,
     /// What the page wrote to its console, and exceptions nobody caught.
-    pub complaints: Vec<String>,
+    pub(crate) complaints: Vec<String>,
     _profile: tempfile::TempDir,
 }
 
@@ -43,7 +43,7 @@ const FLAGS: [&str; 12] = [
 
 impl Browser {
     /// A browser with an empty page. None where there is no Chromium, which is said on stderr.
-    pub fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let names = ["chromium", "chromium-browser", "google-chrome"];
         let found = names.into_iter().find(|name| {
             let asked = Command::new(name)
@@ -94,7 +94,7 @@ impl Browser {
     }
 
     /// Sends a command and waits for its result, keeping what the page complains of meanwhile.
-    pub fn call(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) fn call(&mut self, method: &str, params: Value) -> Value {
         self.next += 1;
         let id = self.next;
         let mut message = json!({"id": id, "method": method, "params": params});
@@ -132,7 +132,7 @@ impl Browser {
     }
 
     /// The value of an expression; a promise's when it is kept.
-    pub fn evaluate(&mut self, expression: &str) -> Value {
+    pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
         let result = self.call(
             "Runtime.evaluate",
             json!({"expression": expression, "awaitPromise": true, "returnByValue": true}),
@@ -143,7 +143,7 @@ impl Browser {
     }
 
     /// Sets the window's size and the system's theme.
-    pub fn look(&mut self, width: u32, height: u32, theme: &str) {
+    pub(crate) fn look(&mut self, width: u32, height: u32, theme: &str) {
         self.call(
             "Emulation.setDeviceMetricsOverride",
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}),
@@ -155,7 +155,7 @@ impl Browser {
     }
 
     /// Opens an address and waits until all its panels have been drawn once.
-    pub fn open(&mut self, address: &str) {
+    pub(crate) fn open(&mut self, address: &str) {
         self.call("Page.navigate", json!({"url": address}));
         let is_ready = "new Promise((resolve) => { const look = () => document.querySelector(\
                         '#panels[data-ready]') ? resolve(true) : setTimeout(look, 20); look(); })";
@@ -165,7 +165,7 @@ impl Browser {
     }
 
     /// The whole page as PNG, in base64.
-    pub fn screenshot(&mut self) -> String {
+    pub(crate) fn screenshot(&mut self) -> String {
         let size = self.call("Page.getLayoutMetrics", json!({}))["cssContentSize"].clone();
         let clip =
             json!({"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1});

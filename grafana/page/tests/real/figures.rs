@@ -1,7 +1,6 @@
 //! Every panel's and every variable's query, asked through the page's own routes.
 
-use crate::organisation::Organisation;
-use crate::store::{Store, now};
+use crate::store::Store;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
@@ -10,21 +9,14 @@ use gapless_page::{Library, PageOptions, page_router};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-const FRONT: [&str; 4] = [
-    "--exact",
-    "front_process",
-    "--nocapture",
-    "--test-threads=1",
-];
-
-async fn page(organisation: Option<&Organisation>) -> Option<(Store, Router)> {
-    let store = Store::start(&FRONT, organisation).await?;
+fn page(store: Option<&Store>) -> Option<Router> {
+    let store = store?;
     let options = PageOptions {
         store: store.reader(),
         status: None,
     };
     let page = page_router(options).expect("the dashboards are allowed");
-    Some((store, page))
+    Some(page)
 }
 
 async fn get(page: &Router, path: &str) -> (StatusCode, Value) {
@@ -63,8 +55,7 @@ const SELECTIONS: [&str; 6] = [
 
 #[tokio::test]
 async fn every_query_answers_and_none_is_empty() {
-    let organisation = Organisation { now: now() };
-    let Some((_store, page)) = page(Some(&organisation)).await else {
+    let Some(page) = page(crate::filled().await) else {
         return;
     };
     let library = Library::load().expect("the dashboards are allowed");
@@ -106,10 +97,7 @@ async fn every_query_answers_and_none_is_empty() {
                     "{uid} {id} {title}: no rows"
                 );
                 let is_known = rows.iter().flatten().any(|value| !value.is_null());
-                assert!(
-                    !must_have_rows || is_known,
-                    "{uid} {id} {title}: only nulls"
-                );
+                assert!(at >= 3 || is_known, "{uid} {id} {title}: only nulls");
             }
         }
     }
@@ -117,7 +105,7 @@ async fn every_query_answers_and_none_is_empty() {
 
 #[tokio::test]
 async fn without_any_row_every_query_answers_and_no_count_is_made_up() {
-    let Some((_store, page)) = page(None).await else {
+    let Some(page) = page(crate::empty().await) else {
         return;
     };
     let library = Library::load().expect("the dashboards are allowed");
@@ -139,8 +127,7 @@ async fn without_any_row_every_query_answers_and_no_count_is_made_up() {
 
 #[tokio::test]
 async fn a_stat_equals_the_sum_of_its_chart_and_the_parts_the_whole() {
-    let organisation = Organisation { now: now() };
-    let Some((_store, page)) = page(Some(&organisation)).await else {
+    let Some(page) = page(crate::filled().await) else {
         return;
     };
     for bucket in ["day", "week"] {
@@ -183,8 +170,7 @@ async fn a_stat_equals_the_sum_of_its_chart_and_the_parts_the_whole() {
 
 #[tokio::test]
 async fn a_list_is_as_long_as_the_figure_that_counts_it() {
-    let organisation = Organisation { now: now() };
-    let Some((_store, page)) = page(Some(&organisation)).await else {
+    let Some(page) = page(crate::filled().await) else {
         return;
     };
     for (uid, stat, table) in [
@@ -207,8 +193,7 @@ async fn a_list_is_as_long_as_the_figure_that_counts_it() {
 
 #[tokio::test]
 async fn dependent_values_reset_and_what_is_not_listed_is_not_used() {
-    let organisation = Organisation { now: now() };
-    let Some((_store, page)) = page(Some(&organisation)).await else {
+    let Some(page) = page(crate::filled().await) else {
         return;
     };
     let variables = "/api/dashboards/overview/variables";
@@ -242,7 +227,7 @@ async fn dependent_values_reset_and_what_is_not_listed_is_not_used() {
 
 #[tokio::test]
 async fn what_is_not_there_and_what_is_no_range_is_told_in_a_sentence() {
-    let Some((_store, page)) = page(None).await else {
+    let Some(page) = page(crate::empty().await) else {
         return;
     };
     for (path, status) in [

@@ -9,6 +9,35 @@ mod figures;
 mod organisation;
 mod store;
 
+use organisation::Organisation;
+use store::Store;
+use tokio::sync::OnceCell;
+
+/// Half a year of an organisation; all tests read the one store. None where there is no engine.
+async fn filled() -> Option<&'static Store> {
+    static STORE: OnceCell<Option<Store>> = OnceCell::const_new();
+    let organisation = Organisation { now: store::now() };
+    let started = STORE.get_or_init(|| Store::start(&FRONT, Some(&organisation)));
+    started.await.as_ref()
+}
+
+/// Tables without a row.
+async fn empty() -> Option<&'static Store> {
+    static STORE: OnceCell<Option<Store>> = OnceCell::const_new();
+    STORE
+        .get_or_init(|| Store::start(&FRONT, None))
+        .await
+        .as_ref()
+}
+
+/// Arguments that lead this program to [`front_process`].
+const FRONT: [&str; 4] = [
+    "--exact",
+    "front_process",
+    "--nocapture",
+    "--test-threads=1",
+];
+
 /// The ClickHouse front that these tests start: see [`store`].
 #[test]
 fn front_process() {

@@ -57,17 +57,17 @@ const THINGS: [&str; 10] = [
 ];
 
 /// A record of a topic.
-pub struct Seeded {
+pub(crate) struct Seeded {
     /// Its topic.
-    pub topic: String,
+    pub(crate) topic: String,
     /// Its value.
-    pub value: Vec<u8>,
+    pub(crate) value: Vec<u8>,
 }
 
 /// An organisation whose half year ends at `now`.
-pub struct Organisation {
+pub(crate) struct Organisation {
     /// The end of its half year.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
 }
 
 /// Draws that are the same for every run (SplitMix64).
@@ -119,7 +119,7 @@ struct Maker<'a> {
 
 impl Organisation {
     /// Its records, of events and states.
-    pub fn records(&self, topics: &Topics) -> Vec<Seeded> {
+    pub(crate) fn records(&self, topics: &Topics) -> Vec<Seeded> {
         let mut records = Vec::new();
         for (at, &(owner, name, pulls, issues)) in REPOSITORIES.iter().enumerate() {
             let mut maker = Maker {
@@ -211,6 +211,12 @@ impl Maker<'_> {
         self.number
     }
 
+    /// A moment after `at`, half of the time within `median` seconds; none if it is still to come.
+    fn after(&mut self, at: Timestamp, median: i64) -> Option<Timestamp> {
+        let seconds = self.draws.long(median);
+        self.until_now(at.plus_seconds(seconds))
+    }
+
     fn until_now(&self, at: Timestamp) -> Option<Timestamp> {
         (at < self.now).then_some(at)
     }
@@ -241,20 +247,19 @@ impl Maker<'_> {
             .chance(12)
             .then(|| created.plus_seconds(self.draws.long(9 * HOUR)));
         let ready = draft_until.unwrap_or(created);
-        let review = self.until_now(ready.plus_seconds(self.draws.long(5 * HOUR)));
-        let approval =
-            review.and_then(|at| self.until_now(at.plus_seconds(self.draws.long(7 * HOUR))));
+        let review = self.after(ready, 5 * HOUR);
+        let approval = review.and_then(|at| self.after(at, 7 * HOUR));
         let is_abandoned = self.draws.chance(9);
         let is_stuck = self.draws.chance(4);
         let is_unapproved = self.draws.chance(5);
         let end = if is_stuck {
             None
         } else if is_abandoned {
-            self.until_now(ready.plus_seconds(self.draws.long(4 * DAY)))
+            self.after(ready, 4 * DAY)
         } else if is_unapproved {
-            self.until_now(ready.plus_seconds(self.draws.long(3 * HOUR)))
+            self.after(ready, 3 * HOUR)
         } else {
-            approval.and_then(|at| self.until_now(at.plus_seconds(self.draws.long(2 * HOUR))))
+            approval.and_then(|at| self.after(at, 2 * HOUR))
         };
         let is_merged = end.is_some() && !is_abandoned;
         let mut transitions = vec![transition(TransitionKind::Opened, created, &author.login)];
@@ -352,7 +357,7 @@ impl Maker<'_> {
             .and_then(|at| self.until_now(at));
         let reopened = closed
             .filter(|_| self.draws.chance(6))
-            .and_then(|at| self.until_now(at.plus_seconds(self.draws.long(DAY))));
+            .and_then(|at| self.after(at, DAY));
         let end = closed.filter(|_| reopened.is_none());
         let mut transitions = vec![transition(TransitionKind::Opened, created, &author.login)];
         for (kind, at) in [
@@ -416,7 +421,7 @@ impl Maker<'_> {
             GapOutcome::Arrived,
             GapOutcome::Explained,
         ][self.draws.below(5) as usize];
-        let Some(closed) = self.until_now(opened.plus_seconds(self.draws.long(45))) else {
+        let Some(closed) = self.after(opened, 45) else {
             return;
         };
         self.gap(detector, since, opened, Some((closed, outcome)));

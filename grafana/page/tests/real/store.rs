@@ -17,10 +17,10 @@ const WRITER: &str = "writer";
 const READER: &str = "reader";
 
 /// A running front; it ends when this is dropped, and with the process that holds this.
-pub struct Store {
+pub(crate) struct Store {
     child: Child,
     url: String,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Drop for Store {
@@ -30,14 +30,16 @@ impl Drop for Store {
     }
 }
 
-/// Becomes the front where the environment asks for it; ends when its parent does, which holds
-/// the other end of its standard input.
-pub fn become_front_if_asked() {
-    if std::env::var_os(OPTIONS_VARIABLE).is_none() {
+/// Becomes the front where the environment asks for it. Ends, and takes its folder with it, when
+/// its parent does, which holds the other end of its standard input.
+pub(crate) fn become_front_if_asked() {
+    let Ok(options) = std::env::var(OPTIONS_VARIABLE) else {
         return;
-    }
-    std::thread::spawn(|| {
+    };
+    std::thread::spawn(move || {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        let options: Options = serde_json::from_str(&options).expect("plain data");
+        let _ = options.data_dir.parent().map(std::fs::remove_dir_all);
         std::process::exit(0);
     });
     if let Err(error) = gapless_clickhouse_front::run_from_environment() {
@@ -49,7 +51,10 @@ pub fn become_front_if_asked() {
 impl Store {
     /// Starts a front by running this program with `arguments`, makes the tables and fills them
     /// with half a year of `organisation`. None where there is no engine, which is said on stderr.
-    pub async fn start(arguments: &[&str], organisation: Option<&Organisation>) -> Option<Self> {
+    pub(crate) async fn start(
+        arguments: &[&str],
+        organisation: Option<&Organisation>,
+    ) -> Option<Self> {
         let library = match Cache::open(None).and_then(|cache| cache.clickhouse_engine()) {
             Ok(library) => library,
             Err(error) => {
@@ -84,13 +89,13 @@ impl Store {
             .env("TZ", "UTC")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(dir.path().join("front.log")).expect("a log"))
             .spawn()
             .expect("the front starts");
         let store = Self {
             child,
             url: format!("http://{listen}"),
-            _dir: dir,
+            dir,
         };
         store.ready().await;
         store.fill(organisation).await;
@@ -98,7 +103,7 @@ impl Store {
     }
 
     /// How the page reads it.
-    pub fn reader(&self) -> StoreOptions {
+    pub(crate) fn reader(&self) -> StoreOptions {
         StoreOptions::new(&self.url, READER, &format!("{READER}-password"), "gapless")
     }
 
@@ -110,7 +115,8 @@ impl Store {
             }
             pause.tick().await;
         }
-        panic!("the ClickHouse front did not start within a minute");
+        let log = std::fs::read_to_string(self.dir.path().join("front.log")).unwrap_or_default();
+        panic!("the ClickHouse front did not start within a minute: {log}");
     }
 
     async fn fill(&self, organisation: Option<&Organisation>) {
@@ -157,7 +163,7 @@ impl Store {
 }
 
 /// Now, to the second.
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .expect("a clock");
