@@ -27,6 +27,8 @@ pub(crate) struct Item {
     heard_at: Latest<Timestamp>,
     /// Greatest `updated_at` that a listing showed.
     listed_at: Latest<Timestamp>,
+    /// The same, of listings of what changed lately.
+    changed_at: Latest<Timestamp>,
 }
 
 /// The fields that every form of the object shows.
@@ -54,6 +56,7 @@ impl Join for Item {
         self.lifecycle.join(other.lifecycle);
         self.heard_at.join(other.heard_at);
         self.listed_at.join(other.listed_at);
+        self.changed_at.join(other.changed_at);
     }
 }
 
@@ -201,6 +204,21 @@ impl Item {
         item
     }
 
+    /// Notes that a listing of what changed lately showed it.
+    pub(crate) fn changed_lately(&mut self) {
+        self.changed_at = self.listed_at;
+    }
+
+    /// A later change than any that was heard of. An item that was never heard of and is shown by a
+    /// listing of everything only may be older than Gapless: that is no loss, and an audit fetches
+    /// it.
+    fn unheard_change(&self) -> Option<Timestamp> {
+        match self.heard_at.0 {
+            Some(heard_at) => self.listed_at.0.filter(|listed_at| *listed_at > heard_at),
+            None => self.changed_at.0,
+        }
+    }
+
     /// The partial state of an item whose first request was answered by something else than 200.
     /// 404 says only what this credential can see; 410 that it was deleted, 301 that it moved.
     pub(crate) fn of_answer(event: &Event, status: u16) -> Option<Self> {
@@ -278,9 +296,7 @@ impl Item {
                 urgency: Urgency::Gap,
             });
         };
-        if let Some(listed_at) = self.listed_at.0
-            && self.heard_at.0.is_none_or(|heard_at| listed_at > heard_at)
-        {
+        if let Some(listed_at) = self.unheard_change() {
             let heard = self
                 .heard_at
                 .0

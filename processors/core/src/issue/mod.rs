@@ -91,7 +91,11 @@ impl Entity for State {
                     .iter()
                     .filter(|issue| issue.pull_request.is_none())
                 {
-                    parts.add(event, issue.number, Self::of(event, issue));
+                    let mut state = Self::of(event, issue);
+                    if listing.since.is_some() {
+                        state.item.changed_lately();
+                    }
+                    parts.add(event, issue.number, state);
                 }
             }
             Payload::Repository(_) | Payload::Gap(_) | Payload::Unread => {}

@@ -103,6 +103,8 @@ pub struct RepositoryAnswer {
 /// The payload of a listing; see [`gapless_schemas::IssuesListing`].
 #[derive(Debug, Deserialize)]
 pub struct Listing {
+    /// Present where only what changed since then was asked for.
+    pub since: Option<serde::de::IgnoredAny>,
     /// True where every page answered.
     pub complete: bool,
     /// Issue objects, pull requests among them.

@@ -15,7 +15,10 @@ pub(super) fn lift(event: &Event, payload: &Payload, parts: &mut Parts) {
         Payload::Item(item) => of_item(event, item, parts),
         Payload::Listing(listing) => {
             for issue in &listing.items {
-                if let Some(state) = of_issue(event, issue) {
+                if let Some(mut state) = of_issue(event, issue) {
+                    if listing.since.is_some() {
+                        state.item.changed_lately();
+                    }
                     parts.add(event, issue.number, state);
                 }
             }
