@@ -4,7 +4,7 @@ use crate::detect::Question;
 use crate::law::Join;
 use crate::payload::Payload;
 use gapless_schemas::{
-    Event, Gap, GapEvent, Issue, LedgerBlock, PullRequest, Repository, StateTopic,
+    Event, Gap, GapEvent, Issue, LedgerBlock, PullRequest, Repository, Source, StateTopic,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -194,6 +194,25 @@ entities! {
     Ledger: ledger, LedgerBlock, Ledger;
     /// A gap.
     Gap: gap, Gap, Gaps;
+}
+
+/// What a webhook tells whose payload cannot be read, but whose envelope names an item: that
+/// something happened to it, which GitHub must be asked about.
+///
+/// Comments are left out: they do not say whether they are on an issue or a pull request, and they
+/// change neither.
+pub fn lift_unreadable(event: &Event) -> Parts {
+    let mut parts = Parts::default();
+    if let (Source::Webhook, Some(number)) = (event.source, event.number) {
+        match event.kind.as_str() {
+            "pull_request" | "pull_request_review" => {
+                parts.add(event, number, crate::pull_request::State::unreadable(event));
+            }
+            "issues" => parts.add(event, number, crate::issue::State::unreadable(event)),
+            _ => {}
+        }
+    }
+    parts
 }
 
 /// The gap event that `payload` is, if it is one.

@@ -7,6 +7,7 @@ use crate::lifecycle::{Lifecycle, impossibility};
 use crate::payload::{Field, IssueObject, MilestoneObject, PullRequestObject, UserObject};
 use gapless_schemas::{Account, Detector, Event, Presence, Source, Timestamp, TransitionKind};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The shared part of an issue's and a pull request's state.
 ///
@@ -23,6 +24,8 @@ pub(crate) struct Item {
     pub(crate) comments: Register<i64>,
     pub(crate) presence: Register<Presence>,
     pub(crate) lifecycle: Lifecycle,
+    /// Webhooks about it that could not be read, by event id, with their receipt.
+    unreadable: BTreeMap<String, Earliest<Timestamp>>,
     /// Greatest `updated_at` that a webhook or the item's own snapshot told.
     heard_at: Latest<Timestamp>,
     /// Greatest `updated_at` that a listing showed.
@@ -54,6 +57,7 @@ impl Join for Item {
         self.comments.join(other.comments);
         self.presence.join(other.presence);
         self.lifecycle.join(other.lifecycle);
+        self.unreadable.join(other.unreadable);
         self.heard_at.join(other.heard_at);
         self.listed_at.join(other.listed_at);
         self.changed_at.join(other.changed_at);
@@ -204,6 +208,17 @@ impl Item {
         item
     }
 
+    /// The partial state of an item about which `event`, a webhook, tells something that cannot be
+    /// read: all that is known is that something happened.
+    pub(crate) fn of_unreadable(event: &Event) -> Self {
+        let unreadable =
+            BTreeMap::from([(event.event_id.clone(), Earliest(Some(event.received_at)))]);
+        Self {
+            unreadable,
+            ..Self::default()
+        }
+    }
+
     /// Notes that a listing of what changed lately showed it.
     pub(crate) fn changed_lately(&mut self) {
         self.changed_at = self.listed_at;
@@ -296,6 +311,21 @@ impl Item {
                 urgency: Urgency::Gap,
             });
         };
+        let proven = self.lifecycle.proven_until();
+        let unread = self
+            .unreadable
+            .iter()
+            .filter_map(|(id, at)| Some((at.0?, id)));
+        if let Some((at, id)) = unread
+            .filter(|(at, _)| proven.is_none_or(|until| until <= *at))
+            .min()
+        {
+            ask(
+                Detector::DeadLetter,
+                at,
+                format!("event {id}, received at {at}, could not be read"),
+            );
+        }
         if let Some(listed_at) = self.unheard_change() {
             let heard = self
                 .heard_at

@@ -12,7 +12,6 @@
 
 use crate::store::{Store, StoreError};
 use crate::task::{Input, Output, Task};
-use gapless_core::payload::UnreadablePayload;
 
 /// Named places between two steps; tests die at each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -117,10 +116,4 @@ pub fn drive<S: Store>(
     at(CrashPoint::Stored)?;
     log.commit(task.partition(), next_offset)?;
     at(CrashPoint::Committed)
-}
-
-/// Words for the dead-letter topic's `reason`.
-pub(crate) enum Refusal {
-    Envelope(gapless_schemas::DecodeError),
-    Payload(UnreadablePayload),
 }

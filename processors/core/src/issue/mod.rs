@@ -24,6 +24,14 @@ impl Join for State {
 }
 
 impl State {
+    /// See [`Item::of_unreadable`].
+    pub(crate) fn unreadable(event: &Event) -> Self {
+        Self {
+            item: Item::of_unreadable(event),
+            ..Self::default()
+        }
+    }
+
     fn of(event: &Event, issue: &IssueObject) -> Self {
         Self {
             item: Item::of_issue(event, issue),

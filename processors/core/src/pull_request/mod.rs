@@ -102,6 +102,14 @@ impl Join for State {
 }
 
 impl State {
+    /// See [`Item::of_unreadable`].
+    pub(crate) fn unreadable(event: &Event) -> Self {
+        Self {
+            item: Item::of_unreadable(event),
+            ..Self::default()
+        }
+    }
+
     /// The first break in the chain of heads later than the last timeline: a `synchronize` whose
     /// `before` nobody showed, or a shown head that no `synchronize` led to.
     ///

@@ -5,11 +5,10 @@
 mod attention;
 mod touched;
 
-use crate::drive::Refusal;
 use crate::store::{Column, Position, Store, StoreError, Write};
 use attention::Attention;
 use gapless_core::detect::{Decision, Patience};
-use gapless_core::{Key, Record, State, gap_event, lift};
+use gapless_core::{Key, Record, State, gap_event, lift, lift_unreadable};
 use gapless_schemas::{
     Codec, DeadLetter, Event, PayloadForm, Refetch, Source, Timestamp, ids, version,
 };
@@ -156,24 +155,7 @@ impl<S: Store> Task<S> {
             if input.offset < self.start_offset() {
                 continue;
             }
-            match self.read(input) {
-                Ok((event, payload, parts)) => {
-                    self.position.now = self.position.now.max(event.received_at);
-                    if let (Some(id), Some(name)) = (event.repository_id, event.repository) {
-                        repositories.insert((event.host, id), name);
-                    }
-                    if let Some(event) = gap_event(&payload)
-                        && let Some(subject) = Key::parse(event.subject())
-                    {
-                        self.attention.read(&subject, event);
-                        touched.look_at(&subject);
-                    }
-                    for (key, part) in parts.into_vec() {
-                        self.join(&mut touched, key, part, input.offset)?;
-                    }
-                }
-                Err(refusal) => outputs.extend(self.dead_letter(input, refusal)),
-            }
+            self.take(input, &mut touched, &mut repositories, &mut outputs)?;
             self.position.next_offset = self.position.next_offset.max(input.offset + 1);
         }
         let live = self.position.next_offset > self.acknowledged;
@@ -197,25 +179,49 @@ impl<S: Store> Task<S> {
         Ok(prepared.position.next_offset)
     }
 
-    fn read(
-        &self,
+    /// Joins what one record tells. What cannot be read goes to the dead letters, and leaves the
+    /// question behind what it told.
+    fn take(
+        &mut self,
         input: &Input,
-    ) -> Result<(Event, gapless_core::payload::Payload, gapless_core::Parts), Refusal> {
-        let event: Event = self
-            .settings
-            .codec
-            .decode(&input.value)
-            .map_err(Refusal::Envelope)?;
-        let (payload, parts) = lift(&event).map_err(Refusal::Payload)?;
-        Ok((event, payload, parts))
+        touched: &mut Touched,
+        repositories: &mut BTreeMap<(String, i64), String>,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), StoreError> {
+        let event: Event = match self.settings.codec.decode(&input.value) {
+            Ok(event) => event,
+            Err(error) => {
+                outputs.extend(self.dead_letter(input, "envelope", error.to_string()));
+                return Ok(());
+            }
+        };
+        self.position.now = self.position.now.max(event.received_at);
+        let parts = match lift(&event) {
+            Ok((payload, parts)) => {
+                if let Some(event) = gap_event(&payload)
+                    && let Some(subject) = Key::parse(event.subject())
+                {
+                    self.attention.read(&subject, event);
+                    touched.look_at(&subject);
+                }
+                parts
+            }
+            Err(error) => {
+                outputs.extend(self.dead_letter(input, "payload", error.to_string()));
+                lift_unreadable(&event)
+            }
+        };
+        for (key, part) in parts.into_vec() {
+            self.join(touched, key, part, input.offset)?;
+        }
+        if let (Some(id), Some(name)) = (event.repository_id, event.repository) {
+            repositories.insert((event.host, id), name);
+        }
+        Ok(())
     }
 
     /// A dead letter; none where it was acknowledged in an earlier life.
-    fn dead_letter(&self, input: &Input, refusal: Refusal) -> Option<Output> {
-        let (reason, error) = match refusal {
-            Refusal::Envelope(error) => ("envelope", error.to_string()),
-            Refusal::Payload(error) => ("payload", error.to_string()),
-        };
+    fn dead_letter(&self, input: &Input, reason: &str, error: String) -> Option<Output> {
         tracing::warn!(
             partition = self.partition,
             offset = input.offset,
