@@ -10,6 +10,7 @@ pub mod github;
 mod kafka_log;
 mod log;
 pub mod poll;
+pub mod recorded;
 mod source;
 pub mod webhook;
 

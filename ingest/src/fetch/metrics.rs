@@ -22,10 +22,15 @@ impl FetchMetrics {
         self.answers.load(Relaxed)
     }
 
+    /// Attempts to answer that failed, and are made again.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Relaxed)
+    }
+
     /// All counters.
     pub fn render(&self) -> String {
         let (commands, answers) = (self.commands(), self.answers());
-        let (failures, waiting) = (self.failures.load(Relaxed), self.waiting.load(Relaxed));
+        let (failures, waiting) = (self.failures(), self.waiting.load(Relaxed));
         format!(
             "# HELP gapless_refetch_commands_total Refetch commands that were answered.\n\
              # TYPE gapless_refetch_commands_total counter\n\
