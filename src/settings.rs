@@ -1,29 +1,154 @@
-//! Where things are: the settings that every command shares.
+//! Where things are: the flags that commands share, and what became of them.
 
+use crate::config::{self, Given, Problems};
+use crate::system::Reader;
 use clap::Args;
+use gapless_ingest::KafkaConfig;
+use gapless_projections::sink::ClickHouseOptions;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Folders and addresses.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Settings {
+/// Finds a data folder; for commands that speak to a running Gapless.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct DataDirFlags {
+    /// Configuration file; without it gapless.toml, where it exists. [env: GAPLESS_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Folder of everything that is kept: the log, states, figures, credentials.
-    #[arg(long, env = "GAPLESS_DATA_DIR", default_value = "gapless-data")]
-    pub(crate) data_dir: PathBuf,
+    /// [env: GAPLESS_DATA_DIR] [default: gapless-data]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data_dir: Option<String>,
+}
+
+/// Folders and addresses of a Gapless that is to be started.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Flags {
+    /// Folder of everything that is kept: the log, states, figures, credentials.
+    /// [env: GAPLESS_DATA_DIR] [default: gapless-data, of a demo gapless-demo]
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<String>,
     /// Folder of what was fetched (Kafka, the ClickHouse engine); shared by all data folders.
-    #[arg(long, env = "GAPLESS_CACHE_DIR")]
+    /// [env: GAPLESS_CACHE_DIR] [default: ~/.cache/gapless]
+    #[arg(long, value_name = "FOLDER")]
+    cache_dir: Option<String>,
+    /// Where GitHub posts. [env: GAPLESS_WEBHOOK_LISTEN] [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    webhook_listen: Option<String>,
+    /// Where operators look: the page, /healthz, /readyz, /metrics, /registry.
+    /// [env: GAPLESS_OPERATOR_LISTEN] [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDRESS")]
+    operator_listen: Option<String>,
+    /// Partitions of a new log; an existing one keeps its own. [env: GAPLESS_PARTITIONS] [default: 4]
+    #[arg(long, value_name = "NUMBER")]
+    partitions: Option<String>,
+}
+
+/// The same with the configuration file, for `up` and `doctor`.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct UpFlags {
+    #[command(flatten)]
+    flags: Flags,
+    /// Configuration file; without it gapless.toml, where it exists. [env: GAPLESS_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Organisation or user whose repositories are polled; without one only webhooks are taken in.
+    /// [env: GAPLESS_OWNER]
+    #[arg(long, value_name = "LOGIN")]
+    owner: Option<String>,
+}
+
+/// Folders, addresses and stores, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
     pub(crate) cache_dir: Option<PathBuf>,
-    /// Where GitHub posts.
-    #[arg(long, env = "GAPLESS_WEBHOOK_LISTEN", default_value = "127.0.0.1:8080")]
     pub(crate) webhook_listen: SocketAddr,
-    /// Where operators look: the page, /healthz, /readyz, /metrics.
-    #[arg(
-        long,
-        env = "GAPLESS_OPERATOR_LISTEN",
-        default_value = "127.0.0.1:8081"
-    )]
     pub(crate) operator_listen: SocketAddr,
-    /// Partitions of a new log; an existing one keeps its own.
-    #[arg(long, env = "GAPLESS_PARTITIONS", default_value_t = 4)]
+    /// Of a new log; an existing one keeps its own.
     pub(crate) partitions: i32,
+    pub(crate) stores: Stores,
+}
+
+/// Where log and figures are.
+#[derive(Clone, Debug)]
+pub(crate) enum Stores {
+    /// Kafka and ClickHouse are started as children of this process.
+    Embedded,
+    /// They are services of their own.
+    External(Box<External>),
+}
+
+/// Services that are there already.
+#[derive(Clone)]
+pub(crate) struct External {
+    pub(crate) kafka: KafkaConfig,
+    /// None: schemas have the ids of this binary, and readers use its own registry API.
+    pub(crate) registry_url: Option<String>,
+    pub(crate) clickhouse: ClickHouseOptions,
+    pub(crate) reader: Reader,
+}
+
+impl std::fmt::Debug for External {
+    /// Addresses only: the rest holds passwords.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("External")
+            .field("kafka", &self.kafka.bootstrap_servers)
+            .field("clickhouse", &self.clickhouse.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Flags {
+    fn given(&self) -> Given {
+        let flags = [
+            ("--data-dir", &self.data_dir),
+            ("--cache-dir", &self.cache_dir),
+            ("--webhook-listen", &self.webhook_listen),
+            ("--operator-listen", &self.operator_listen),
+            ("--partitions", &self.partitions),
+        ];
+        given(None, &flags)
+    }
+
+    /// What a demo runs on: flags and the environment, no file.
+    pub(crate) fn for_demo(&self) -> Result<Settings, Problems> {
+        config::demo_settings(self.given())
+    }
+}
+
+impl UpFlags {
+    /// The whole configuration of `up`.
+    pub(crate) fn load(&self) -> Result<config::Config, Problems> {
+        let mut given = self.flags.given();
+        given.config.clone_from(&self.config);
+        if let Some(owner) = &self.owner {
+            given.flags.insert("--owner", owner.clone());
+        }
+        config::load(given)
+    }
+}
+
+impl DataDirFlags {
+    pub(crate) fn data_dir(&self) -> Result<PathBuf, Problems> {
+        config::data_dir(given(
+            self.config.clone(),
+            &[("--data-dir", &self.data_dir)],
+        ))
+    }
+}
+
+fn given(config: Option<PathBuf>, flags: &[(&'static str, &Option<String>)]) -> Given {
+    let flags = flags
+        .iter()
+        .filter_map(|(flag, value)| Some((*flag, value.clone()?)))
+        .collect();
+    // What is no Unicode can be neither a variable of ours nor a secret that anybody typed.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    Given {
+        config,
+        flags,
+        environment,
+    }
 }

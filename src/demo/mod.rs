@@ -3,10 +3,11 @@
 
 mod clock;
 mod compare;
+mod live;
 mod summary;
 
 use crate::settings::Settings;
-use crate::system::{Start, StatusSource, System, Times};
+use crate::system::{Start, System, Times};
 use anyhow::Result;
 use clap::Args;
 use clock::DemoClock;
@@ -149,7 +150,7 @@ impl Demo {
             sources: vec![source],
             clock: DemoClock(simulated.clone()),
             times: times(),
-            status: None::<StatusSource>,
+            status: Some(live::strip(Arc::clone(&feed), simulated.clone())),
         })
         .await?;
         let rate = self.rate.or((!self.headless).then_some(200.0));

@@ -12,7 +12,7 @@ use gapless_schemas::{Codec, Topics};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-pub(crate) use operator::StatusSource;
+pub(crate) use operator::Live;
 pub(crate) use roles::{Health, Roles, Times};
 
 /// Who reads figures for the page and for `show` and `status`.
@@ -46,7 +46,7 @@ pub(crate) struct Start<C> {
     pub(crate) sources: Vec<SourceConfig>,
     pub(crate) clock: C,
     pub(crate) times: Times,
-    pub(crate) status: Option<StatusSource>,
+    pub(crate) status: Option<Live>,
 }
 
 impl<C: Clock + Clone + 'static> System<C> {

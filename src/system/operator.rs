@@ -10,17 +10,14 @@ use axum::routing::get;
 use gapless_page::{PageOptions, page_router};
 use std::sync::Arc;
 
-pub(crate) use gapless_page::StatusSource;
+/// Fills the page's live strip; see [`gapless_page::StatusSource`] for its form.
+pub(crate) type Live = Arc<dyn Fn(&Health) -> serde_json::Value + Send + Sync>;
 
 /// All routes of the operator's port.
 ///
 /// `/healthz` says that the process runs; `/readyz` answers 503 and every reason, a line each, while
 /// some part cannot do its work. Neither needs more than memory, so that both answer in trouble.
-pub(super) fn router(
-    places: &Places,
-    health: Arc<Health>,
-    status: Option<StatusSource>,
-) -> Result<Router> {
+pub(super) fn router(places: &Places, health: Arc<Health>, status: Option<Live>) -> Result<Router> {
     let clickhouse = &places.clickhouse;
     let store = gapless_page::StoreOptions::new(
         &clickhouse.url,
@@ -28,6 +25,10 @@ pub(super) fn router(
         &places.reader.password,
         &clickhouse.database,
     );
+    let status = status.map(|live| {
+        let health = Arc::clone(&health);
+        Arc::new(move || live(&health)) as gapless_page::StatusSource
+    });
     let page = page_router(PageOptions { store, status })?;
     let (ready, metrics) = (Arc::clone(&health), health);
     Ok(page
