@@ -1,4 +1,16 @@
 //! ClickHouse tables: one folder per view, and the sink that writes them all.
+//!
+//! ```text
+//! schemas' records ──▶ views' rows (pure) ──▶ sink: steps ──▶ ClickHouse ──▶ views ──▶ readers
+//!                      events, pull_requests, issues, repositories, gaps, ledger
+//!                      rollups of these: pull_requests_daily, issues_daily, completeness
+//! ```
+//!
+//! Each column is defined once, with type, unit, meaning and where its value comes from
+//! ([`table`]); the DDL, the comments in the database and `docs/tables.md` follow from that. Rows
+//! are absolute, keyed and versioned, so that writing one twice, or late, changes nothing. Figures
+//! per day are computed again from the rows, never added to ([`rollup`] has the argument). A view
+//! more is one folder, and one line in [`catalogue`].
 
 pub mod catalogue;
 mod completeness;

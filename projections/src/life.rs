@@ -42,10 +42,11 @@ impl Life {
         merged_at: Option<Timestamp>,
         draft: bool,
     ) -> Self {
-        let merge = merged_at.and_then(|_| merge_closing(transitions));
+        let merge = merged_at.and_then(|merged_at| merge_closing(transitions, merged_at));
         let mut walker = Walker::new(created_at, began_as_draft(transitions, draft));
         for (place, transition) in transitions.iter().enumerate() {
-            if Some(place) != merge {
+            let is_later = merged_at.is_some_and(|merged_at| transition.at > merged_at);
+            if Some(place) != merge && !is_later {
                 walker.go(transition.kind, transition.at);
             }
         }
@@ -89,16 +90,26 @@ impl Life {
     }
 }
 
-/// Which transition is the closing that GitHub tells beside a merge: the last one, since nothing
-/// reopens what is merged.
-fn merge_closing(transitions: &[Transition]) -> Option<usize> {
-    let last = transitions.iter().rposition(|transition| {
+/// Which transition is the closing that GitHub tells beside a merge, where it is told at a time not
+/// after the merge's: the last one, since nothing reopens what is merged.
+fn merge_closing(transitions: &[Transition], merged_at: Timestamp) -> Option<usize> {
+    let kind = |place: usize| transitions[place].kind;
+    let turns = (0..transitions.len()).filter(|&place| {
         matches!(
-            transition.kind,
+            kind(place),
             TransitionKind::Closed | TransitionKind::Reopened
         )
-    })?;
-    (transitions[last].kind == TransitionKind::Closed).then_some(last)
+    });
+    let (before, after): (Vec<usize>, Vec<usize>) =
+        turns.partition(|&place| transitions[place].at <= merged_at);
+    match after.first() {
+        // Told a moment later: those before are others.
+        Some(&later) if kind(later) == TransitionKind::Closed => None,
+        _ => before
+            .last()
+            .copied()
+            .filter(|&last| kind(last) == TransitionKind::Closed),
+    }
 }
 
 /// Whether it was opened as a draft: its first change between draft and ready tells, else what it
@@ -287,6 +298,20 @@ mod tests {
             (
                 "closed and merged: the reopening between was lost",
                 &[(Closed, 1), (Closed, 4)],
+                Some(4),
+                false,
+                "Opened 0, Closed 1, Merged 4, waits 0-1",
+            ),
+            (
+                "what is told after a merge changes nothing",
+                &[(Closed, 1), (Reopened, 2), (Closed, 4), (Reopened, 6)],
+                Some(4),
+                false,
+                "Opened 0, Closed 1, Reopened 2, Merged 4, waits 0-1, waits 2-4",
+            ),
+            (
+                "the closing beside the merge is told a moment later",
+                &[(Closed, 1), (Closed, 5)],
                 Some(4),
                 false,
                 "Opened 0, Closed 1, Merged 4, waits 0-1",

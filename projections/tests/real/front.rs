@@ -48,7 +48,7 @@ fn start() -> Option<SocketAddr> {
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let listen = free.local_addr().unwrap();
     drop(free);
-    let (started, starts) = std::sync::mpsc::channel();
+    let (started, starts) = std::sync::mpsc::sync_channel(1);
     // The kernel ties the front's life to the thread that started it: this one never ends.
     std::thread::spawn(move || {
         let data = tempfile::tempdir().unwrap();

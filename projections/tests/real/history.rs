@@ -219,6 +219,10 @@ pub(crate) fn event(id: &str, occurred_at: Option<Timestamp>) -> Event {
 
 /// What a record holds.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a test's facts are few, and read better without boxes"
+)]
 pub(crate) enum Fact {
     Event(Event),
     PullRequest(PullRequest),
@@ -251,6 +255,18 @@ impl Fact {
             Self::Gap(state) => codec.encode(state),
         }
         .unwrap()
+    }
+
+    /// What it is about.
+    pub(crate) fn subject(&self) -> String {
+        match self {
+            Self::Event(event) => format!("event {}", event.event_id),
+            Self::PullRequest(state) => format!("pull request {}", state.number),
+            Self::Issue(state) => format!("issue {}", state.number),
+            Self::Repository(_) => "repository".to_owned(),
+            Self::Block(state) => format!("block {}", state.block),
+            Self::Gap(state) => format!("gap {}", state.gap_id),
+        }
     }
 
     /// Topic, partition and value of its record.

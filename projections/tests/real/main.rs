@@ -2,6 +2,7 @@
 
 mod front;
 mod history;
+mod random;
 mod rollups;
 mod service;
 mod tables;

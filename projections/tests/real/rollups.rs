@@ -36,7 +36,7 @@ async fn in_clickhouse(options: &ClickHouseOptions, table: &Table) -> Vec<String
     found.into_iter().map(unescaped).collect()
 }
 
-fn in_memory(memory: &Memory, table: &Table) -> Vec<String> {
+pub(crate) fn in_memory(memory: &Memory, table: &Table) -> Vec<String> {
     let names: Vec<&str> = table
         .stored()
         .filter(|column| column.name != "version" && column.ty != Type::Percentiles)
@@ -56,7 +56,7 @@ fn in_memory(memory: &Memory, table: &Table) -> Vec<String> {
 }
 
 /// All figures of both stores, which must be equal.
-async fn figures(options: &ClickHouseOptions, memory: &Memory) -> Vec<Vec<String>> {
+pub(crate) async fn figures(options: &ClickHouseOptions, memory: &Memory) -> Vec<Vec<String>> {
     let mut all = Vec::new();
     for rollup in ROLLUPS {
         let expected = in_memory(memory, &rollup.table);
@@ -108,7 +108,7 @@ fn history() -> Vec<(i64, Fact)> {
     numbered(with_versions)
 }
 
-async fn stores() -> Option<(ClickHouseOptions, ClickHouse, Memory)> {
+pub(crate) async fn stores() -> Option<(ClickHouseOptions, ClickHouse, Memory)> {
     let options = database()?;
     prepare(&options, 1).await.unwrap();
     let clickhouse = ClickHouse::new(&options, 1);

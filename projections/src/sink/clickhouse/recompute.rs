@@ -10,50 +10,81 @@
 use super::super::step::Recompute;
 use crate::ddl::quoted;
 use crate::rollup::{Aggregate, Figure, Rollup};
-use crate::table::{Cell, Column, PERCENTILES, Type};
+use crate::table::{Cell, Column, PERCENTILES, Table, Type};
 
 /// The statement for the tables in the database `generation`.
 pub(super) fn statement(recompute: &Recompute, generation: &str) -> String {
     let rollup = recompute.rollup;
     let parts = Parts::of(rollup);
-    let keys = keys(recompute, generation, &parts);
-    let members = members(rollup, generation, &parts);
-    let Parts {
-        key,
-        key_from,
-        columns,
-        selected,
-        contributed,
-        zeros,
-        ..
-    } = &parts;
-    let key_as: Vec<String> = key_from
-        .iter()
-        .zip(key)
-        .map(|(from, key)| format!("`{from}` AS {key}"))
-        .collect();
+    let (with, contributions) = match &rollup.index {
+        Some(index) => by_index(recompute, index, generation, &parts),
+        None => (String::new(), by_own_key(recompute, generation, &parts)),
+    };
     format!(
         "INSERT INTO `{generation}`.`{table}` ({columns}, version, is_deleted)
-WITH keys AS ({keys})
-SELECT {selected}, {version} AS version, max(one) = 0 AS is_deleted
-FROM (
+{with}SELECT {selected}, {version} AS version, max(one) = 0 AS is_deleted
+FROM ({contributions})
+GROUP BY {key}",
+        table = rollup.table.name,
+        columns = parts.columns.join(", "),
+        selected = parts.selected.join(", "),
+        version = version(recompute),
+        key = parts.key.join(", "),
+    )
+}
+
+/// What counts under the keys that the index names, and a zero for each key.
+fn by_index(
+    recompute: &Recompute,
+    index: &Table,
+    generation: &str,
+    parts: &Parts,
+) -> (String, String) {
+    let rows = recompute.rollup.rows;
+    let entity = rows.key.join(", ");
+    let key = parts.key.join(", ");
+    let key_from = backticked(&parts.key_from);
+    let literals = literals(recompute, &index.columns_named(rows.key));
+    let index = format!("`{generation}`.`{}`", index.name);
+    let keys = format!(
+        "WITH keys AS (SELECT DISTINCT {key} FROM {index} WHERE ({entity}) IN ({literals}))\n"
+    );
+    let contributions = format!(
+        "
     SELECT 1 AS one, {key_as}, {contributed}
-    FROM ({members}){array_join}
+    FROM (
+        SELECT {read} FROM `{generation}`.`{rows}` FINAL
+        WHERE ({entity}) IN (SELECT {entity} FROM {index} WHERE ({key}) IN (SELECT {key} FROM keys))
+    ) ARRAY JOIN {lists}
     WHERE ({key_from}) IN (SELECT {key} FROM keys)
     UNION ALL
     SELECT 0 AS one, {key}, {zeros} FROM keys
-)
-GROUP BY {key}",
-        table = rollup.table.name,
-        columns = columns.join(", "),
-        selected = selected.join(", "),
-        version = version(recompute),
-        key_as = key_as.join(", "),
-        contributed = contributed.join(", "),
-        array_join = parts.array_join,
-        key_from = backticked(key_from),
-        key = key.join(", "),
-        zeros = zeros.join(", "),
+",
+        key_as = parts.key_as(),
+        contributed = parts.contributed.join(", "),
+        read = backticked(&parts.read),
+        rows = rows.name,
+        lists = backticked(&parts.lists),
+        zeros = parts.zeros.join(", "),
+    );
+    (keys, contributions)
+}
+
+/// What counts under the keys that are named: rows that never leave their key, so that none of
+/// them is ever left empty.
+fn by_own_key(recompute: &Recompute, generation: &str, parts: &Parts) -> String {
+    let columns: Vec<Column> = recompute.rollup.key.iter().map(|(it, _)| *it).collect();
+    format!(
+        "
+    SELECT 1 AS one, {key_as}, {contributed}
+    FROM `{generation}`.`{rows}` FINAL
+    WHERE ({key_from}) IN ({literals})
+",
+        key_as = parts.key_as(),
+        contributed = parts.contributed.join(", "),
+        rows = recompute.rollup.rows.name,
+        key_from = backticked(&parts.key_from),
+        literals = literals(recompute, &columns),
     )
 }
 
@@ -73,8 +104,8 @@ struct Parts {
     zeros: Vec<String>,
     /// The rows' columns that are read.
     read: Vec<&'static str>,
-    /// How a row becomes one contribution a day.
-    array_join: String,
+    /// Those of them that are lists: one contribution a day.
+    lists: Vec<&'static str>,
 }
 
 impl Parts {
@@ -87,11 +118,8 @@ impl Parts {
         read.retain(|name| !name.is_empty());
         read.sort_unstable();
         read.dedup();
-        let lists: Vec<String> = read
-            .iter()
-            .filter(|name| name.starts_with("daily."))
-            .map(|name| format!("`{name}`"))
-            .collect();
+        let lists = read.iter().copied();
+        let lists = lists.filter(|name| name.starts_with("daily.")).collect();
         let numbered = || rollup.figures.iter().enumerate();
         let mut columns: Vec<String> = key.iter().map(|name| (*name).to_owned()).collect();
         columns.extend(numbered().map(|(_, figure)| format!("`{}`", figure.column.name)));
@@ -106,66 +134,21 @@ impl Parts {
             zeros: numbered()
                 .map(|(place, figure)| format!("{} AS f{place}", zero(figure)))
                 .collect(),
-            array_join: if lists.is_empty() {
-                String::new()
-            } else {
-                format!(" ARRAY JOIN {}", lists.join(", "))
-            },
+            lists,
             read,
             key,
             key_from,
         }
     }
-}
 
-fn keys(recompute: &Recompute, generation: &str, parts: &Parts) -> String {
-    let rollup = recompute.rollup;
-    match &rollup.index {
-        Some(index) => format!(
-            "SELECT DISTINCT {} FROM `{generation}`.`{}` WHERE ({}) IN ({})",
-            parts.key.join(", "),
-            index.name,
-            rollup.rows.key.join(", "),
-            literals(recompute, &index.columns_named(rollup.rows.key)),
-        ),
-        None => {
-            let columns: Vec<Column> = rollup.key.iter().map(|(column, _)| *column).collect();
-            let selected: Vec<String> = parts
-                .key_from
-                .iter()
-                .zip(&parts.key)
-                .map(|(from, key)| format!("`{from}` AS {key}"))
-                .collect();
-            format!(
-                "SELECT DISTINCT {} FROM `{generation}`.`{}` WHERE ({}) IN ({})",
-                selected.join(", "),
-                rollup.rows.name,
-                backticked(&parts.key_from),
-                literals(recompute, &columns),
-            )
-        }
+    /// The key's parts, by the names of the key.
+    fn key_as(&self) -> String {
+        let parts = self.key_from.iter().zip(&self.key);
+        let named: Vec<String> = parts
+            .map(|(from, key)| format!("`{from}` AS {key}"))
+            .collect();
+        named.join(", ")
     }
-}
-
-fn members(rollup: &Rollup, generation: &str, parts: &Parts) -> String {
-    let within = match &rollup.index {
-        Some(index) => format!(
-            "({entity}) IN (SELECT {entity} FROM `{generation}`.`{index}` WHERE ({key}) IN (SELECT {key} FROM keys))",
-            entity = rollup.rows.key.join(", "),
-            index = index.name,
-            key = parts.key.join(", "),
-        ),
-        None => format!(
-            "({}) IN (SELECT {} FROM keys)",
-            backticked(&parts.key_from),
-            parts.key.join(", "),
-        ),
-    };
-    format!(
-        "SELECT {} FROM `{generation}`.`{}` FINAL WHERE {within}",
-        backticked(&parts.read),
-        rollup.rows.name
-    )
 }
 
 fn backticked(names: &[&str]) -> String {
