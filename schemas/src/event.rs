@@ -190,6 +190,10 @@ pub struct IssuesListing {
     /// Place among the events of a listing that was split, from 0.
     #[serde(default, skip_serializing_if = "is_first_part")]
     pub part: u32,
+    /// Of the last part of a complete listing of everything: all numbers that it showed, ascending.
+    /// A known number that is absent here is a question (`law.md`, Absence).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<Vec<i64>>,
     /// Issue objects as GitHub sent them; pull requests among them carry `pull_request`.
     pub items: Vec<Box<serde_json::value::RawValue>>,
 }

@@ -2,9 +2,11 @@
 
 use super::{PollError, RepositoryFound};
 use crate::clock::Clock;
+use crate::fetch::FetchError;
 use crate::github::{GitHub, Pages};
 use crate::log::EventLog;
 use gapless_schemas::{Event, IssuesListing, ListingKind, PayloadForm, Source, Timestamp, ids};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -60,17 +62,23 @@ pub async fn poll_repository(
     let requested_at = part.requested_at;
     let mut pages = Pages::new(github, path);
     let mut items = 0;
+    let mut numbers = Vec::new();
     while let Some(page) = pages.next().await? {
         items += page.len();
         for item in page {
+            let Numbered { number } = serde_json::from_str(item.get())
+                .map_err(|error| FetchError::Retry(format!("an issue object: {error}")))?;
+            numbers.push(number);
             if part.bytes + item.get().len() > PART_MAX_BYTES && !part.items.is_empty() {
-                log.append(part.event(github, clock, false)?).await?;
+                log.append(part.event(github, clock, None)?).await?;
             }
             part.bytes += item.get().len();
             part.items.push(item);
         }
     }
-    log.append(part.event(github, clock, true)?).await?;
+    numbers.sort_unstable();
+    log.append(part.event(github, clock, Some(numbers))?)
+        .await?;
     let github_time = pages.first_answered_at().unwrap_or(requested_at);
     Ok(Listed {
         requested_at,
@@ -78,6 +86,12 @@ pub async fn poll_repository(
         items,
         events: part.number,
     })
+}
+
+/// The one field of an item that a listing reads itself.
+#[derive(Deserialize)]
+struct Numbered {
+    number: i64,
 }
 
 /// The event that is being filled.
@@ -92,16 +106,17 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Empties the part into an event.
+    /// Empties the part into an event; the last one names the numbers of all.
     fn event(
         &mut self,
         github: &impl GitHub,
         clock: &impl Clock,
-        complete: bool,
+        all_numbers: Option<Vec<i64>>,
     ) -> Result<Event, PollError> {
         let listing = IssuesListing {
             since: self.since,
-            complete,
+            complete: all_numbers.is_some(),
+            numbers: all_numbers.filter(|_| self.since.is_none()),
             part: self.number,
             items: std::mem::take(&mut self.items),
         };

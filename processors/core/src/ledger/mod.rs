@@ -4,6 +4,11 @@
 //! neither known nor explained is a question. A repository's numbers are joined in blocks of 1,024,
 //! so that no state grows without bound; a number in one block tells the block before it that it is
 //! full.
+//!
+//! A listing of everything that lacks a known number asks about it too: the item may have been
+//! deleted or transferred, and the delivery that said so lost. Absence answers nothing by itself
+//! (a row slides between two pages while they are read), so the question is put to GitHub: an
+//! answer requested later than the listing ends it, whatever it says.
 
 use crate::detect::{Question, Urgency};
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
@@ -11,7 +16,10 @@ use crate::law::{Earliest, Join, Latest, Register, Stamp};
 use crate::payload::Payload;
 use gapless_schemas::{Detector, Event, LedgerBlock, LedgerDay, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An item younger than this at a listing's start need not be in it.
+const CREATED_BEFORE_SECONDS: i64 = 600;
 
 /// Numbers in a block.
 const BLOCK_NUMBERS: i64 = 1_024;
@@ -24,6 +32,10 @@ pub struct State {
     known: BTreeMap<u16, Earliest<Timestamp>>,
     /// Numbers that GitHub answered for with 301, 404 or 410, with when that was asked.
     explained: BTreeMap<u16, Latest<Timestamp>>,
+    /// Numbers that GitHub answered for with 200, with when that was asked.
+    confirmed: BTreeMap<u16, Latest<Timestamp>>,
+    /// Numbers that the last listing of everything showed; its stamp's time is its request's start.
+    listed: Register<BTreeSet<u16>>,
     /// Set by any number of a later block: every number of this one exists. The time is that
     /// number's creation: what is missing here is not younger.
     full: Earliest<Timestamp>,
@@ -34,6 +46,8 @@ impl Join for State {
         self.repository.join(other.repository);
         self.known.join(other.known);
         self.explained.join(other.explained);
+        self.confirmed.join(other.confirmed);
+        self.listed.join(other.listed);
         self.full.join(other.full);
     }
 }
@@ -73,6 +87,57 @@ impl State {
                 },
             );
         }
+    }
+
+    /// Splits the numbers of a listing of everything into blocks: every block up to the highest
+    /// number's, and the one after, for the highest items themselves may be what is absent.
+    fn list(event: &Event, numbers: &[i64], parts: &mut Parts) {
+        let mut shown: BTreeMap<i64, BTreeSet<u16>> = BTreeMap::new();
+        for (block, place) in numbers.iter().filter_map(|number| place(*number)) {
+            shown.entry(block).or_default().insert(place);
+        }
+        let last = shown.keys().next_back().map_or(0, |block| block + 1);
+        for block in 0..=last {
+            let listed = Register::new(
+                Stamp::undated(event),
+                shown.remove(&block).unwrap_or_default(),
+            );
+            parts.add(
+                event,
+                block,
+                Self {
+                    listed,
+                    ..Self::default()
+                },
+            );
+        }
+    }
+
+    /// Known numbers that the last listing of everything lacks, and that nothing later explains.
+    fn absent(&self, block: i64) -> Vec<(i64, Timestamp)> {
+        let (Some(shown), Some(stamp)) = (self.listed.get(), self.listed.stamp()) else {
+            return Vec::new();
+        };
+        let asked_at = stamp.as_of;
+        let old_enough = |created_at: &Earliest<Timestamp>| {
+            created_at
+                .0
+                .is_some_and(|at| at.plus_seconds(CREATED_BEFORE_SECONDS) < asked_at)
+        };
+        let confirmed = |place| {
+            self.confirmed
+                .get(place)
+                .is_some_and(|at| at.0 >= Some(asked_at))
+        };
+        let known = self.known.iter().filter(|(place, created_at)| {
+            old_enough(created_at)
+                && !shown.contains(place)
+                && !self.explained.contains_key(place)
+                && !confirmed(*place)
+        });
+        known
+            .map(|(place, _)| (number(block, *place), asked_at))
+            .collect()
     }
 
     fn highest_place(&self) -> Option<u16> {
@@ -139,6 +204,13 @@ impl Entity for State {
                     Self::know(event, pull.number, pull.created_at, parts);
                 } else if let Some(issue) = &webhook.issue {
                     Self::know(event, issue.number, issue.created_at, parts);
+                    if let ("issues", Some("deleted" | "transferred")) =
+                        (event.kind.as_str(), event.action.as_deref())
+                    {
+                        Self::add(event, issue.number, parts, |place, state| {
+                            state.explained.insert(place, Latest(Some(event.as_of())));
+                        });
+                    }
                 }
             }
             Payload::Item(item) => {
@@ -152,6 +224,9 @@ impl Entity for State {
                     .map(|issue| (issue.number, issue.created_at));
                 if let Some((number, created_at)) = pull.or(issue) {
                     Self::know(event, number, created_at, parts);
+                    Self::add(event, number, parts, |place, state| {
+                        state.confirmed.insert(place, Latest(Some(event.as_of())));
+                    });
                 } else if let (301 | 404 | 410, Some(number)) = (item.status, event.number) {
                     Self::add(event, number, parts, |place, state| {
                         state.explained.insert(place, Latest(Some(event.as_of())));
@@ -161,6 +236,9 @@ impl Entity for State {
             Payload::Listing(listing) => {
                 for issue in &listing.items {
                     Self::know(event, issue.number, issue.created_at, parts);
+                }
+                if let Some(numbers) = &listing.numbers {
+                    Self::list(event, numbers, parts);
                 }
             }
             Payload::Repository(_) | Payload::Gap(_) | Payload::Unread => {}
@@ -204,7 +282,17 @@ impl Entity for State {
             since: missing.before,
             urgency: Urgency::Gap,
         };
-        missing.into_iter().map(ask).collect()
+        let absent = self
+            .absent(block)
+            .into_iter()
+            .map(|(number, asked_at)| Question {
+                detector: Detector::Clock,
+                number: Some(number),
+                evidence: format!("number {number} is absent from the listing of {asked_at}"),
+                since: asked_at,
+                urgency: Urgency::Gap,
+            });
+        missing.into_iter().map(ask).chain(absent).collect()
     }
 
     fn into_state(self) -> entity::State {

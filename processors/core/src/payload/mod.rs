@@ -107,6 +107,8 @@ pub struct Listing {
     pub since: Option<serde::de::IgnoredAny>,
     /// True where every page answered.
     pub complete: bool,
+    /// Of a complete listing of everything: all numbers that it showed.
+    pub numbers: Option<Vec<i64>>,
     /// Issue objects, pull requests among them.
     pub items: Vec<IssueObject>,
 }
