@@ -246,3 +246,24 @@ pub async fn ensure_topics(config: &KafkaConfig, topics: &Topics) -> Result<(), 
     }
     Ok(())
 }
+
+/// How many partitions `topic` has; none where there is no such topic.
+///
+/// # Errors
+/// Where the cluster cannot be reached.
+pub async fn existing_partitions(
+    config: &KafkaConfig,
+    topic: &str,
+) -> Result<Option<i32>, TopicError> {
+    let admin: AdminClient<DefaultClientContext> = config.client(&[]).create()?;
+    let topic = topic.to_owned();
+    let asked = tokio::task::spawn_blocking(move || {
+        // All topics: asking for one by name may create it.
+        let metadata = admin.inner().fetch_metadata(None, ADMIN_TIMEOUT)?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        Ok(found.and_then(|found| i32::try_from(found.partitions().len()).ok()))
+    });
+    asked
+        .await
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}

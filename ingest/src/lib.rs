@@ -15,6 +15,6 @@ mod source;
 pub mod webhook;
 
 pub use clock::{Clock, SystemClock};
-pub use kafka_log::{KafkaConfig, KafkaLog, TopicError, ensure_topics};
+pub use kafka_log::{KafkaConfig, KafkaLog, TopicError, ensure_topics, existing_partitions};
 pub use log::{AppendError, Appended, EventLog};
 pub use source::{PUBLIC_HOST, Secret, SourceConfig};

@@ -132,12 +132,12 @@ async fn at_first_everything_is_listed_and_then_only_what_changed() {
     // The rest of the world's changes are found, whatever webhooks did with them.
     log.events.lock().unwrap().clear();
     let asked_until = github.clock.now();
-    let mut world = github.world.lock().unwrap();
-    let before = world.truth();
-    while world.step().is_some() {}
-    let after = world.truth();
-    let now = world.now();
-    drop(world);
+    let (before, after, now) = {
+        let mut world = github.world.lock().unwrap();
+        let before = world.truth();
+        while world.step().is_some() {}
+        (before, world.truth(), world.now())
+    };
     github.clock.advance_to(now.plus_seconds(2_000));
     settle(&mut poller).await;
     let found = numbers(&log.taken());
