@@ -4,7 +4,7 @@ import { Failure, data as ask } from './api.js';
 import { close, arrows, toggle } from './controls/popover.js';
 import { el, icon, say } from './dom.js';
 import { series } from './field.js';
-import { csv } from './format.js';
+import { MISSING, csv } from './format.js';
 import { barchart } from './panels/barchart.js';
 import { gauge } from './panels/gauge.js';
 import { rows } from './panels/rows.js';
@@ -76,7 +76,7 @@ export function panel(file, context) {
     shown = data;
     if (isEmpty(data)) {
       drop();
-      body.replaceChildren(el('p.note', {}, `${file.fieldConfig.defaults.noValue ?? 'Nothing here'} in this range and selection.`));
+      body.replaceChildren(el('p.note', {}, `${nothing(file)} in this range and selection.`));
       return;
     }
     if (!view) {
@@ -127,6 +127,12 @@ export function panel(file, context) {
       if (href) covers.href = href;
     },
   };
+}
+
+/** What is empty, in the file's words. */
+function nothing(file) {
+  const words = file.fieldConfig.defaults.noValue;
+  return !words || words === MISSING ? 'Nothing' : words;
 }
 
 function info(file) {

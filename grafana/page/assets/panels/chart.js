@@ -68,7 +68,7 @@ export function chart(body, draw) {
     const wanted = drawn.points > SVG_POINTS ? 'canvas' : 'svg';
     if (instance && renderer !== wanted) { instance.dispose(); instance = null; }
     instance ??= window.echarts.init(inner, null, { renderer: (renderer = wanted), useUTC: true });
-    instance.setOption({ animation: false, textStyle: { fontFamily: 'inherit' }, ...drawn.option }, { notMerge: true });
+    instance.setOption({ animation: false, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily }, ...drawn.option }, { notMerge: true });
     frame.setAttribute('aria-label', drawn.label);
     name(drawn.series ?? []);
     if (drawn.key) {
@@ -89,7 +89,7 @@ export function chart(body, draw) {
 
   const repaint = () => { if (data && frame.isConnected) paint(); };
   addEventListener('themechange', repaint);
-  const sized = new ResizeObserver(() => { if (instance && inner.clientWidth) { instance.resize(); } });
+  const sized = new ResizeObserver(() => { if (instance && inner.clientWidth) { instance.resize(); repaint(); } });
   sized.observe(frame);
   return {
     update(next) { data = next; paint(); },

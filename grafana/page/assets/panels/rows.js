@@ -26,7 +26,7 @@ function cell(row, field, all, chosen) {
     ? anchor(written, fill(link.url, chosen, { row, fields: all, value }), link.targetBlank)
     : written;
   const colored = field.config.custom?.cellOptions?.type === 'color-text' && step(value, field.config)?.state;
-  return el('td', { class: [right(field), field.kind !== 'string' ? 'short' : '', colored ? `is-${colored}` : ''].join(' ') }, content);
+  return el('td', { class: [right(field), field.kind !== 'string' ? 'short' : '', colored ? `is-${colored}` : '', field.config.custom?.width <= 120 ? 'anywhere' : ''].join(' ') }, content);
 }
 
 /** A table in a box that scrolls; `update(data)` keeps order, scroll and focus. */

@@ -11,7 +11,9 @@ export function stat(panel, body) {
   body.replaceChildren(box);
   return {
     update(data) {
-      const all = series(panel, data.columns);
+      let all = series(panel, data.columns);
+      // "None closed" once says it for p50 and p90.
+      if (all.every((field) => lastNotNull(data.rows, field.at) === null)) all = all.slice(0, 1);
       box.classList.toggle('stats-several', all.length > 1);
       box.replaceChildren(...all.map((field) => {
         const value = lastNotNull(data.rows, field.at);

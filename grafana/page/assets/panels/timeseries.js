@@ -75,7 +75,7 @@ export function timeseries(panel, body, context) {
         },
       } : {
         type: 'time', min: times[0], max: times.at(-1), axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } },
-        axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true, formatter: (value) => ticked(value, times.at(-1) - times[0]) },
+        axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true, rich: { primary: { fontSize: 11, color: theme.muted } }, formatter: (value) => ticked(value, times.at(-1) - times[0]) },
         splitLine: { show: false },
       },
       yAxis: valueAxis(theme, {

@@ -63,6 +63,10 @@ const CLIPPED: &str = "(() => {
     return [...out, ...cut].map((one) => `${one.className} ${one.textContent.slice(0, 40)}`);
 })()";
 
+/// Kept once the window's new size has been laid out and drawn.
+const PAINTED: &str = "new Promise((resolve) => requestAnimationFrame(() => \
+                       requestAnimationFrame(() => setTimeout(() => resolve(true), 100))))";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_dashboard_is_whole_at_every_width_in_both_themes() {
     let Some(address) = served(crate::filled().await).await else {
@@ -72,11 +76,14 @@ async fn every_dashboard_is_whole_at_every_width_in_both_themes() {
         let library = Library::load().expect("the dashboards are allowed");
         for dashboard in library.dashboards() {
             let uid = &dashboard.uid;
+            // One load; then the window and the system's theme change under the open page.
+            browser.look(1440, 900, "light");
+            browser.open(&format!("{address}/d/{uid}"));
             for theme in ["light", "dark"] {
                 for width in [1440, 768, 360, 320] {
                     let name = format!("{uid}-{width}-{theme}.png");
                     browser.look(width, 900, theme);
-                    browser.open(&format!("{address}/d/{uid}"));
+                    browser.evaluate(PAINTED);
                     keep(&name, &browser.screenshot());
                     let wide =
                         browser.evaluate("document.documentElement.scrollWidth - innerWidth");
