@@ -4,7 +4,7 @@
 //! longer than [`StoreOptions::wait_seconds`]: then it is told so, and asks again later. A
 //! statement runs at most [`StoreOptions::execution_seconds`], answers at most [`MAX_ROWS`] rows
 //! and [`MAX_BYTES`] bytes; more is an error, never a shorter answer. Equal statements of one
-//! moment share one answer ([`cache`]).
+//! moment share one answer (`cache`).
 
 mod answer;
 mod cache;
