@@ -12,6 +12,7 @@ use crate::clock::SimulatedClock;
 use crate::delivery::Delivery;
 use crate::faults::{FaultReport, LostDelivery};
 use crate::http::{SharedFeed, lock};
+use gapless_schemas::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub struct DriveOptions {
     pub quiet_step_seconds: i64,
     /// After the last arrival: real time between two moves of the clock.
     pub quiet_pause: Duration,
+    /// After the last arrival: where the clock stands still at last; `None`: it never does.
+    pub quiet_until: Option<Timestamp>,
 }
 
 impl DriveOptions {
@@ -47,6 +50,7 @@ impl DriveOptions {
             attempts: 1,
             quiet_step_seconds: 60,
             quiet_pause: Duration::from_millis(10),
+            quiet_until: None,
         }
     }
 }
@@ -191,7 +195,8 @@ async fn keep_quiet(shared: &Shared, stopped: &mut watch::Receiver<bool>) {
     while !*stopped.borrow() {
         let now = shared.clock.now();
         let next = now.plus_seconds(shared.options.quiet_step_seconds);
-        shared.clock.advance_to(next);
+        let last = shared.options.quiet_until.unwrap_or(next);
+        shared.clock.advance_to(next.min(last));
         tokio::select! {
             () = sleep(shared.options.quiet_pause) => {}
             changed = stopped.changed() => if changed.is_err() { return },

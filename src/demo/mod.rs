@@ -6,7 +6,8 @@ mod compare;
 mod live;
 mod summary;
 
-use crate::settings::Settings;
+use crate::settings::Flags;
+use crate::stop;
 use crate::system::{Start, System, Times};
 use anyhow::Result;
 use clap::Args;
@@ -14,7 +15,7 @@ use clock::DemoClock;
 use gapless_core::detect::Patience;
 use gapless_ingest::fetch::QueueTimes;
 use gapless_ingest::poll::PollTimes;
-use gapless_ingest::{PUBLIC_HOST, Secret, SourceConfig};
+use gapless_ingest::{Clock, PUBLIC_HOST, Secret, SourceConfig, SystemClock};
 use gapless_schemas::Timestamp;
 use gapless_simulator::{
     ApiServer, DriveOptions, Driver, Faults, Feed, Options, SharedFeed, SimulatedClock, World,
@@ -28,7 +29,7 @@ use summary::Summary;
 #[derive(Args, Debug)]
 pub(crate) struct Demo {
     #[command(flatten)]
-    settings: Settings,
+    flags: Flags,
     /// Shows no page: runs until all is healed, compares every figure with the truth, and exits
     /// with 1 if one is wrong.
     #[arg(long)]
@@ -66,6 +67,9 @@ const DAY_SECONDS: i64 = 86_400;
 
 /// After the last delivery: time for two rounds of polls, for grace, audits and their answers.
 const QUIET_SECONDS: i64 = 8 * DAY_SECONDS;
+
+/// Days that the page's demo spans.
+const SHOWN_DAYS: u32 = 180;
 
 /// A simulated year passes in about a minute, so waits are days where they are minutes on a real
 /// GitHub: polls once a simulated day, grace half of one.
@@ -108,17 +112,34 @@ impl Demo {
             stage.system.operator_address()
         );
         println!("Press Ctrl-C to stop.");
-        tokio::signal::ctrl_c().await?;
+        stop::asked().await?;
         println!("Stopping …");
         stage.tear_down().await?;
         Ok(ExitCode::SUCCESS)
     }
 
+    /// Where the simulated time begins, and how many days it spans. A page shows the last half year,
+    /// so there the changes end shortly before now; without one they are the same in every run.
+    fn span(&self) -> (Timestamp, u32) {
+        if self.headless {
+            let Options {
+                start, span_days, ..
+            } = Options::default();
+            return (start, span_days);
+        }
+        let today = SystemClock.now().day();
+        let first = i64::from(today) - i64::from(SHOWN_DAYS) - QUIET_SECONDS / DAY_SECONDS;
+        (Timestamp::from_seconds(first * DAY_SECONDS), SHOWN_DAYS)
+    }
+
     fn world(&self) -> World {
+        let (start, span_days) = self.span();
         World::new(Options {
             seed: self.seed,
             repositories: self.repositories,
             changes: self.events,
+            start,
+            span_days,
             faults: Faults {
                 lost: self.lost,
                 doubled: self.doubled,
@@ -146,7 +167,7 @@ impl Demo {
             token: Some(Secret::new("simulated")),
         };
         let system = System::start(Start {
-            settings: self.settings.clone(),
+            settings: self.flags.for_demo()?,
             sources: vec![source],
             clock: DemoClock(simulated.clone()),
             times: times(),
@@ -160,6 +181,7 @@ impl Demo {
             attempts: 100,
             quiet_step_seconds: 3_600,
             quiet_pause: Duration::from_millis(20),
+            quiet_until: (!self.headless).then(|| SystemClock.now()),
             ..DriveOptions::new(format!("http://{}/webhook", system.webhook_address()))
         };
         let driver = Driver::start(Arc::clone(&feed), simulated.clone(), drive)?;
@@ -181,7 +203,7 @@ impl Demo {
         let healed = tokio::select! {
             healed = summary::wait_until_healed(&health, &stage.driver, &stage.clock, QUIET_SECONDS) => healed,
             error = stage.system.roles.failed() => Err(error),
-            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted before all was healed")),
+            _ = stop::asked() => Err(anyhow::anyhow!("interrupted before all was healed")),
         };
         let report = stage.driver.stop().await;
         let stored = summary::wait_until_stored(&health).await;
