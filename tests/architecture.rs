@@ -27,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// The crates that wire the others together, and may import all but each other.
-const WIRING: &[&str] = &["gapless", "gapless-bench"];
+const WIRING: &[&str] = &["gapless", "gapless-bench", "gapless-simulation"];
 
 /// Crates from outside that only some of ours may name, tests included (`in_tests` says who else
 /// may name them there).

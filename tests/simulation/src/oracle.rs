@@ -1,0 +1,367 @@
+//! The oracle: every state, bucket, ledger and gap beside the simulator's truth.
+//!
+//! Both sides are written as names and values, so that what one side has and the other lacks is a
+//! difference too. Times of transitions count to the day, because witnesses differ by a second or
+//! so (the simulator keeps that skew away from midnight); their kinds count in order.
+
+use crate::broker::Broker;
+use crate::counts::Counts;
+use crate::planted::Planted;
+use crate::sink::Sink;
+use gapless_projections::catalogue::ROLLUPS;
+use gapless_projections::table::Cell;
+use gapless_schemas::{
+    Codec, Gap, Issue, LedgerBlock, Presence, PullRequest, Repository, StateTopic, Timestamp,
+    Transition, TransitionKind,
+};
+use gapless_simulator::Truth;
+use gapless_simulator::truth::{self, ItemTruth, TransitionTruth};
+use std::collections::{BTreeMap, BTreeSet};
+
+type Figures = BTreeMap<String, String>;
+
+/// Every difference, in words.
+pub(crate) fn differences(
+    broker: &Broker,
+    sink: &Sink,
+    planted: Option<Planted>,
+    truth: &Truth,
+    counts: &mut Counts,
+) -> Vec<String> {
+    let mut ours = Figures::new();
+    let mut wrong = Vec::new();
+    let states = States { broker, planted };
+    states.add_items(&mut ours);
+    wrong.extend(states.unfinished(counts));
+    add_daily(sink, &mut ours);
+    let theirs = of_truth(truth);
+    counts.add_many("figures compared", theirs.len() as u64);
+    let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    for name in names {
+        let show = |figures: &Figures| {
+            figures
+                .get(name)
+                .map_or("nothing", String::as_str)
+                .to_owned()
+        };
+        let (ours, theirs) = (show(&ours), show(&theirs));
+        if ours != theirs {
+            wrong.push(format!(
+                "{name}: Gapless says {ours}, the truth is {theirs}"
+            ));
+        }
+    }
+    let dead = broker
+        .partitions()
+        .map(|partition| broker.end(&broker.topics.dead_letters(), partition));
+    let dead: i64 = dead.sum();
+    if dead > 0 {
+        wrong.push(format!("{dead} dead letters"));
+    }
+    wrong
+}
+
+struct States<'a> {
+    broker: &'a Broker,
+    planted: Option<Planted>,
+}
+
+impl States<'_> {
+    /// The state of every key: of all its records the one with the greatest version.
+    fn of<R: gapless_schemas::Record>(
+        &self,
+        topic: StateTopic,
+        version: impl Fn(&R) -> i64,
+    ) -> Vec<R> {
+        let codec: &Codec = &self.broker.codec;
+        let mut found: BTreeMap<String, R> = BTreeMap::new();
+        for partition in self.broker.partitions() {
+            let name = self.broker.topics.state(topic);
+            for record in self.broker.read(&name, partition, 0, usize::MAX) {
+                let Some(mut value) = record.value else {
+                    continue;
+                };
+                if let Some(planted) = self.planted {
+                    value = planted.misread(codec, topic, record.offset, value);
+                }
+                let state: R = codec.decode(&value).expect("a state of ours is read");
+                match found.get(&record.key) {
+                    Some(known) if version(known) > version(&state) => {}
+                    _ => {
+                        found.insert(record.key, state);
+                    }
+                }
+            }
+        }
+        found.into_values().collect()
+    }
+
+    fn add_items(&self, figures: &mut Figures) {
+        let is_there = |presence| matches!(presence, Presence::Alive | Presence::Unreachable);
+        let pulls = self.of(StateTopic::PullRequests, |state: &PullRequest| {
+            state.version
+        });
+        for pull in pulls.iter().filter(|pull| is_there(pull.presence)) {
+            let what = format!("pull request {}/{}", pull.repository_id, pull.number);
+            let mut add = |name: &str, value: String| add(figures, &what, name, value);
+            add("title", text(&pull.title));
+            add("state", text(&pull.state));
+            add(
+                "author",
+                text(&pull.author.as_ref().map(|author| &author.login)),
+            );
+            add("labels", pull.labels.join(","));
+            add("assignees", pull.assignees.join(","));
+            add("comments", text(&pull.comments));
+            add("created at", time(pull.created_at));
+            add("updated at", time(pull.updated_at));
+            add("closed at", time(pull.closed_at));
+            add("draft", text(&pull.draft));
+            add("merged", text(&pull.merged));
+            add("merged at", time(pull.merged_at));
+            add(
+                "merged by",
+                text(&pull.merged_by.as_ref().map(|by| &by.login)),
+            );
+            add("base", text(&pull.base_ref));
+            add("head", text(&pull.head_ref));
+            add("head sha", text(&pull.head_sha));
+            add("requested reviewers", pull.requested_reviewers.join(","));
+            add("requested teams", pull.requested_teams.join(","));
+            add("additions", text(&pull.additions));
+            add("deletions", text(&pull.deletions));
+            add("changed files", text(&pull.changed_files));
+            add("commits", text(&pull.commits));
+            add("transitions", told(&pull.transitions));
+            for review in &pull.reviews {
+                let by = review.reviewer.as_ref().map(|by| &by.login);
+                let value = format!("{} by {}", review.state, text(&by));
+                add(&format!("review {}", review.review_id), value);
+            }
+        }
+        let issues = self.of(StateTopic::Issues, |state: &Issue| state.version);
+        for issue in issues.iter().filter(|issue| is_there(issue.presence)) {
+            let what = format!("issue {}/{}", issue.repository_id, issue.number);
+            let mut add = |name: &str, value: String| add(figures, &what, name, value);
+            add("id", text(&issue.issue_id));
+            add("title", text(&issue.title));
+            add("state", text(&issue.state));
+            add("state reason", text(&issue.state_reason));
+            add(
+                "author",
+                text(&issue.author.as_ref().map(|author| &author.login)),
+            );
+            add("labels", issue.labels.join(","));
+            add("assignees", issue.assignees.join(","));
+            add("comments", text(&issue.comments));
+            add("created at", time(issue.created_at));
+            add("updated at", time(issue.updated_at));
+            add("closed at", time(issue.closed_at));
+            add("transitions", told(&issue.transitions));
+        }
+        for repository in self.of(StateTopic::Repositories, |state: &Repository| state.version) {
+            let what = format!("repository {}", repository.repository_id);
+            let mut add = |name: &str, value: String| add(figures, &what, name, value);
+            add("full name", text(&repository.full_name));
+            add("archived", text(&repository.archived));
+            add("default branch", text(&repository.default_branch));
+        }
+    }
+
+    /// Missing numbers and open gaps; counts how gaps ended.
+    fn unfinished(&self, counts: &mut Counts) -> Vec<String> {
+        let mut unfinished = Vec::new();
+        for block in self.of(StateTopic::Ledger, |state: &LedgerBlock| state.version) {
+            if !block.missing.is_empty() {
+                unfinished.push(format!(
+                    "repository {}: numbers {:?} are missing",
+                    block.repository_id, block.missing
+                ));
+            }
+        }
+        for gap in self.of(StateTopic::Gaps, |state: &Gap| state.version) {
+            let outcome = gap.outcome.map_or("open", |outcome| match outcome {
+                gapless_schemas::GapOutcome::Arrived => "arrived late",
+                gapless_schemas::GapOutcome::Fetched => "fetched",
+                gapless_schemas::GapOutcome::Explained => "explained",
+                gapless_schemas::GapOutcome::Dropped => "dropped",
+            });
+            counts.add(format!("gap by {}, {outcome}", gap.detector.name()));
+            if gap.closed_at.is_none() {
+                unfinished.push(format!(
+                    "a gap of repository {} is open: {}, number {:?}, {}",
+                    gap.repository_id,
+                    gap.detector.name(),
+                    gap.number,
+                    gap.evidence
+                ));
+            }
+        }
+        unfinished
+    }
+}
+
+/// Buckets by repository and day, summed over authors.
+fn add_daily(sink: &Sink, figures: &mut Figures) {
+    const SUMMED: [(&str, &[&str]); 2] = [
+        (
+            "pull_requests_daily",
+            &[
+                "opened",
+                "merged",
+                "closed_unmerged",
+                "reopened",
+                "open_delta",
+            ],
+        ),
+        (
+            "issues_daily",
+            &["opened", "closed", "reopened", "open_delta"],
+        ),
+    ];
+    for (table, names) in SUMMED {
+        let rollup = ROLLUPS.iter().find(|rollup| rollup.table.name == table);
+        let rollup = rollup.expect("it is in the catalogue");
+        let mut sums: BTreeMap<(i64, i64, &str), i64> = BTreeMap::new();
+        for row in sink.tables.rows(&rollup.table) {
+            let number = |name: &str| match row[name] {
+                Cell::Int(number) => number,
+                _ => panic!("{table}.{name} is no number"),
+            };
+            for name in names {
+                let key = (number("repository_id"), number("day"), *name);
+                *sums.entry(key).or_default() += number(name);
+            }
+        }
+        for ((repository, day, name), sum) in sums {
+            let what = format!("{table} {repository} day {day}");
+            add(figures, &what, name, sum.to_string());
+        }
+    }
+}
+
+fn of_truth(truth: &Truth) -> Figures {
+    let mut figures = Figures::new();
+    for pull in &truth.pull_requests {
+        let what = format!(
+            "pull request {}/{}",
+            pull.item.repository_id, pull.item.number
+        );
+        add_item(&mut figures, &what, &pull.item);
+        let mut add = |name: &str, value: String| add(&mut figures, &what, name, value);
+        add("draft", pull.draft.to_string());
+        add("merged", pull.merged().to_string());
+        add("merged at", time(pull.merged_at));
+        add("merged by", text(&pull.merged_by));
+        add("base", pull.base_ref.clone());
+        add("head", pull.head_ref.clone());
+        add("head sha", pull.head_sha.clone());
+        add("requested reviewers", pull.requested_reviewers.join(","));
+        add("requested teams", pull.requested_teams.join(","));
+        add("additions", pull.additions.to_string());
+        add("deletions", pull.deletions.to_string());
+        add("changed files", pull.changed_files.to_string());
+        add("commits", pull.commits.to_string());
+        for review in &pull.reviews {
+            let value = format!("{} by {}", review.state, review.user);
+            add(&format!("review {}", review.id), value);
+        }
+    }
+    for issue in &truth.issues {
+        let what = format!("issue {}/{}", issue.item.repository_id, issue.item.number);
+        add_item(&mut figures, &what, &issue.item);
+        add(&mut figures, &what, "id", issue.id.to_string());
+        add(
+            &mut figures,
+            &what,
+            "state reason",
+            text(&issue.state_reason),
+        );
+    }
+    for repository in &truth.repositories {
+        let what = format!("repository {}", repository.id);
+        let mut add = |name: &str, value: String| add(&mut figures, &what, name, value);
+        add("full name", repository.full_name.clone());
+        add("archived", repository.archived.to_string());
+        add("default branch", repository.default_branch.clone());
+    }
+    for day in truth.pull_requests_daily() {
+        let what = format!("pull_requests_daily {} day {}", day.repository_id, day.day);
+        let mut add = |name: &str, value: String| add(&mut figures, &what, name, value);
+        add("opened", day.opened.to_string());
+        add("merged", day.merged.to_string());
+        add("closed_unmerged", day.closed_unmerged.to_string());
+        add("reopened", day.reopened.to_string());
+        add("open_delta", day.open_delta.to_string());
+    }
+    for day in truth.issues_daily() {
+        let what = format!("issues_daily {} day {}", day.repository_id, day.day);
+        let mut add = |name: &str, value: String| add(&mut figures, &what, name, value);
+        add("opened", day.opened.to_string());
+        add("closed", day.closed.to_string());
+        add("reopened", day.reopened.to_string());
+        add("open_delta", day.open_delta.to_string());
+    }
+    figures
+}
+
+fn add_item(figures: &mut Figures, what: &str, item: &ItemTruth) {
+    let mut add = |name: &str, value: String| add(figures, what, name, value);
+    add("title", item.title.clone());
+    add("state", item.state.name().to_owned());
+    add("author", item.author.clone());
+    add("labels", item.labels.join(","));
+    add("assignees", item.assignees.join(","));
+    add("comments", item.comments.to_string());
+    add("created at", time(Some(item.created_at)));
+    add("updated at", time(Some(item.updated_at)));
+    add("closed at", time(item.closed_at));
+    add(
+        "transitions",
+        true_transitions(item.created_at, &item.transitions),
+    );
+}
+
+/// Zeros and nothings are left out on both sides.
+fn add(figures: &mut Figures, what: &str, name: &str, value: String) {
+    if !matches!(value.as_str(), "" | "0" | "false") {
+        figures.insert(format!("{what}: {name}"), value);
+    }
+}
+
+fn text<T: ToString>(value: &Option<T>) -> String {
+    value.as_ref().map(T::to_string).unwrap_or_default()
+}
+
+fn time(at: Option<Timestamp>) -> String {
+    at.map(|at| at.to_string()).unwrap_or_default()
+}
+
+fn told(transitions: &[Transition]) -> String {
+    let one = |transition: &Transition| {
+        let kind = match transition.kind {
+            TransitionKind::Opened => "opened",
+            TransitionKind::Closed => "closed",
+            TransitionKind::Reopened => "reopened",
+            TransitionKind::ReadyForReview => "ready",
+            TransitionKind::ConvertedToDraft => "draft",
+        };
+        format!("{kind} {}", transition.at.day())
+    };
+    transitions.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn true_transitions(created_at: Timestamp, transitions: &[TransitionTruth]) -> String {
+    let one = |transition: &TransitionTruth| {
+        let kind = match transition.kind {
+            truth::TransitionKind::Closed | truth::TransitionKind::Merged => "closed",
+            truth::TransitionKind::Reopened => "reopened",
+            truth::TransitionKind::ReadyForReview => "ready",
+            truth::TransitionKind::ConvertedToDraft => "draft",
+        };
+        format!("{kind} {}", transition.at.day())
+    };
+    let opened = std::iter::once(format!("opened {}", created_at.day()));
+    let all = opened.chain(transitions.iter().map(one));
+    all.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,169 @@
+//! Bugs planted into the simulation's own wiring, to show that the oracle finds them.
+//!
+//! No production code carries a switch: a bug is a drive in another order, a log that lies, a
+//! reader that takes the wrong record, or a distortion of events before anything is lifted, each
+//! with the effect that the bug named would have.
+
+use gapless_schemas::{
+    Codec, Event, Issue, PullRequest, Source, StateTopic, Timestamp, Transition, TransitionKind,
+};
+use serde_json::Value;
+
+/// A planted bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// What arrived last counts as the newest, whatever the entity's own time says.
+    ArrivalOrderDecides,
+    /// The group's offset is committed before the outputs are appended.
+    CommitBeforeOutputs,
+    /// After outputs were not acknowledged, the same memory goes on, and emits only what changes.
+    EmitOnlyOnChange,
+    /// What says that an item is gone is older than everything that shows it.
+    TombstoneLoses,
+    /// Each witness of a closing counts as a closing of its own.
+    UnionOfWitnesses,
+    /// A field that a payload lacks is taken for null.
+    AbsenceIsNull,
+    /// The store is written before the outputs are appended.
+    StoreBeforeOutputs,
+    /// Figures are computed again only for where an entity counts now, not for where it ever did.
+    RollupForgets,
+    /// An answer counts as asked for when it arrives, not when its request began.
+    AnswerCountsOnArrival,
+    /// The clocks' detector never fires: listings are not read.
+    DetectorNeverFires,
+    /// The last record of a key counts, not the greatest version: a zombie's late write wins.
+    LastRecordWins,
+}
+
+impl Planted {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::ArrivalOrderDecides,
+        Self::CommitBeforeOutputs,
+        Self::EmitOnlyOnChange,
+        Self::TombstoneLoses,
+        Self::UnionOfWitnesses,
+        Self::AbsenceIsNull,
+        Self::StoreBeforeOutputs,
+        Self::RollupForgets,
+        Self::AnswerCountsOnArrival,
+        Self::DetectorNeverFires,
+        Self::LastRecordWins,
+    ];
+
+    /// What becomes of an event on its way into the log.
+    pub(crate) fn distort(self, event: &mut Event) {
+        match self {
+            Self::ArrivalOrderDecides if event.source == Source::Webhook => {
+                let received_at = Value::from(whole_second(event.received_at).to_string());
+                edit(event, |payload| {
+                    for object in ["pull_request", "issue"] {
+                        let object = payload.get_mut(object).and_then(Value::as_object_mut);
+                        if let Some(updated_at) = object.and_then(|it| it.get_mut("updated_at")) {
+                            *updated_at = received_at.clone();
+                        }
+                    }
+                });
+            }
+            Self::TombstoneLoses if speaks_of_leaving(event) => {
+                event.first_delivered_at = Some(Timestamp::from_millis(0));
+                event.requested_at = event.requested_at.map(|_| Timestamp::from_millis(0));
+            }
+            Self::AbsenceIsNull if event.source == Source::Listing => edit(event, |payload| {
+                let items = payload.get_mut("items").and_then(Value::as_array_mut);
+                for item in items.into_iter().flatten() {
+                    let link = item.get_mut("pull_request").and_then(Value::as_object_mut);
+                    if let Some(link) = link {
+                        link.entry("merged_at").or_insert(Value::Null);
+                    }
+                }
+            }),
+            Self::AnswerCountsOnArrival => {
+                event.requested_at = event.requested_at.map(|_| event.received_at);
+            }
+            Self::DetectorNeverFires if event.source == Source::Listing => edit(event, |payload| {
+                if let Some(items) = payload.get_mut("items") {
+                    *items = Value::Array(Vec::new());
+                }
+            }),
+            _ => {}
+        }
+    }
+
+    /// What a reader makes of a state's record.
+    pub(crate) fn misread(
+        self,
+        codec: &Codec,
+        topic: StateTopic,
+        offset: i64,
+        value: Vec<u8>,
+    ) -> Vec<u8> {
+        let changed =
+            match (self, topic) {
+                (Self::UnionOfWitnesses, StateTopic::PullRequests) => codec
+                    .decode(&value)
+                    .ok()
+                    .and_then(|mut state: PullRequest| {
+                        let witnesses = [state.closed_at, state.merged_at];
+                        add_closings(&mut state.transitions, &witnesses);
+                        codec.encode(&state).ok()
+                    }),
+                (Self::UnionOfWitnesses, StateTopic::Issues) => {
+                    codec.decode(&value).ok().and_then(|mut state: Issue| {
+                        add_closings(&mut state.transitions, &[state.closed_at]);
+                        codec.encode(&state).ok()
+                    })
+                }
+                (Self::LastRecordWins, StateTopic::PullRequests) => codec
+                    .decode(&value)
+                    .ok()
+                    .and_then(|mut state: PullRequest| {
+                        state.version = offset;
+                        codec.encode(&state).ok()
+                    }),
+                (Self::LastRecordWins, StateTopic::Issues) => {
+                    codec.decode(&value).ok().and_then(|mut state: Issue| {
+                        state.version = offset;
+                        codec.encode(&state).ok()
+                    })
+                }
+                _ => None,
+            };
+        changed.unwrap_or(value)
+    }
+}
+
+fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(time.as_seconds())
+}
+
+fn edit(event: &mut Event, change: impl FnOnce(&mut Value)) {
+    if let Ok(mut payload) = serde_json::from_slice::<Value>(&event.payload) {
+        change(&mut payload);
+        event.payload = serde_json::to_vec(&payload).expect("a JSON value has a text");
+    }
+}
+
+fn speaks_of_leaving(event: &Event) -> bool {
+    let by_webhook = event.kind == "issues"
+        && matches!(event.action.as_deref(), Some("deleted" | "transferred"));
+    let by_answer = event.source == Source::Snapshot
+        && serde_json::from_slice::<Value>(&event.payload)
+            .is_ok_and(|payload| payload["status"] != 200);
+    by_webhook || by_answer
+}
+
+fn add_closings(transitions: &mut Vec<Transition>, witnesses: &[Option<Timestamp>]) {
+    for at in witnesses.iter().flatten() {
+        let known = |known: &Transition| known.kind == TransitionKind::Closed && known.at == *at;
+        if !transitions.iter().any(known) {
+            transitions.push(Transition {
+                kind: TransitionKind::Closed,
+                at: *at,
+                actor: None,
+            });
+        }
+    }
+    transitions.sort_by_key(|transition| transition.at);
+}

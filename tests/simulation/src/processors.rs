@@ -1,0 +1,388 @@
+//! Two workers that own the partitions between them, each with disks of its own, and the zombies
+//! that they leave.
+
+use crate::broker::{Broker, Record};
+use crate::chance::Chance;
+use crate::counts::Counts;
+use crate::planted::Planted;
+use gapless_core::detect::Patience;
+use gapless_engine::store::{Column, MemoryStore, Position, Store, StoreError, Write};
+use gapless_engine::{CrashPoint, Halt, Input, Log, LogError, Output, Settings, Task, drive};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The processors' consumer group.
+const GROUP: &str = "processors";
+
+/// How many workers there are.
+pub(crate) const WORKERS: usize = 2;
+
+/// A disk of one worker for one partition: it outlives the task that writes to it.
+#[derive(Clone, Default)]
+struct Disk(Arc<Mutex<MemoryStore>>);
+
+impl Disk {
+    fn store(&self) -> MutexGuard<'_, MemoryStore> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for Disk {
+    fn position(&self) -> Result<Option<Position>, StoreError> {
+        self.store().position()
+    }
+
+    fn get(&self, column: Column, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store().get(column, key)
+    }
+
+    fn scan(&self, column: Column) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.store().scan(column)
+    }
+
+    fn commit(&mut self, writes: &[Write], position: Position) -> Result<(), StoreError> {
+        self.store().commit(writes, position)
+    }
+}
+
+/// A task and where it reads on.
+struct Running {
+    task: Task<Disk>,
+    next: i64,
+}
+
+#[derive(Default)]
+struct Worker {
+    disks: BTreeMap<i32, Disk>,
+    tasks: BTreeMap<i32, Running>,
+}
+
+/// A task that goes on after its partition was given to another.
+struct Zombie {
+    worker: usize,
+    partition: i32,
+    running: Running,
+    batches_left: i64,
+}
+
+/// Rates of what goes wrong.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Troubles {
+    /// A worker dies, at each crash point.
+    pub(crate) crash: f64,
+    /// The log does not acknowledge outputs, some of which are there.
+    pub(crate) unacknowledged: f64,
+    /// A commit does not reach the group.
+    pub(crate) lost_commit: f64,
+}
+
+/// All workers.
+pub(crate) struct Processors {
+    broker: Broker,
+    settings: Settings,
+    planted: Option<Planted>,
+    troubles: Troubles,
+    trouble: Chance,
+    log_mood: Chance,
+    workers: [Worker; WORKERS],
+    owners: BTreeMap<i32, usize>,
+    zombies: Vec<Zombie>,
+    /// The next batch dies here, if there is one.
+    pub(crate) doomed: Option<CrashPoint>,
+}
+
+impl Processors {
+    pub(crate) fn new(
+        broker: Broker,
+        patience: Patience,
+        planted: Option<Planted>,
+        troubles: Troubles,
+        trouble: Chance,
+        log_mood: Chance,
+    ) -> Self {
+        let settings = Settings {
+            events_topic: broker.topics.events(),
+            epoch: broker.topics.epoch,
+            patience,
+            codec: broker.codec.clone(),
+        };
+        let owners = broker.partitions().map(|partition| {
+            let worker = partition as usize % WORKERS;
+            (partition, worker)
+        });
+        Self {
+            owners: owners.collect(),
+            broker,
+            settings,
+            planted,
+            troubles,
+            trouble,
+            log_mood,
+            workers: Default::default(),
+            zombies: Vec::new(),
+            doomed: None,
+        }
+    }
+
+    /// Whether every event was processed and nothing is asked.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.zombies.is_empty()
+            && self.owners.iter().all(|(partition, worker)| {
+                let end = self.broker.end(&self.settings.events_topic, *partition);
+                match self.workers[*worker].tasks.get(partition) {
+                    Some(running) => running.next >= end && running.task.asking() == 0,
+                    None => end == 0,
+                }
+            })
+    }
+
+    /// What keeps it from rest, in words.
+    pub(crate) fn unrest(&self) -> Vec<String> {
+        let asking = self.owners.iter().filter_map(|(partition, worker)| {
+            let running = self.workers[*worker].tasks.get(partition)?;
+            let asking = running.task.asking();
+            (asking > 0).then(|| format!("partition {partition}: {asking} entities still ask"))
+        });
+        asking.collect()
+    }
+
+    /// Brings one batch of a partition of at most `most` events through all steps, unless it is cut
+    /// short.
+    pub(crate) fn work(&mut self, partition: i32, most: usize, counts: &mut Counts) {
+        let worker = self.owners[&partition];
+        let Some(mut running) = self.take_task(worker, partition, counts) else {
+            return;
+        };
+        // A replay takes long batches, as a consumer that is behind does.
+        let behind = self.broker.end(&self.settings.events_topic, partition) - running.next;
+        let most = if behind > 100 { 150 } else { most };
+        let batch = self.read(&running, partition, most);
+        if batch.is_empty() {
+            self.workers[worker].tasks.insert(partition, running);
+            return;
+        }
+        counts.add("batches");
+        let doomed = self.doomed.take();
+        let rate = self.troubles.crash;
+        let trouble = &mut self.trouble;
+        let mut died_at = None;
+        let reach = |point| {
+            let dies = doomed == Some(point) || trouble.happens(rate);
+            if dies {
+                died_at = Some(point);
+            }
+            !dies
+        };
+        let mut log = Appender {
+            broker: &self.broker,
+            mood: &mut self.log_mood,
+            troubles: self.troubles,
+            fenced: false,
+        };
+        let ended = match self.planted {
+            Some(Planted::CommitBeforeOutputs) => {
+                commit_first(&mut running.task, &mut log, &batch, reach)
+            }
+            Some(Planted::StoreBeforeOutputs) => {
+                store_first(&mut running.task, &mut log, &batch, reach)
+            }
+            _ => drive(&mut running.task, &mut log, &batch, reach),
+        };
+        match ended {
+            Ok(()) => {
+                running.next = batch.last().map_or(running.next, |last| last.offset + 1);
+                self.workers[worker].tasks.insert(partition, running);
+            }
+            Err(Halt::Log(LogError::Retry(_))) => {
+                counts.add("outputs unacknowledged");
+                if self.planted == Some(Planted::EmitOnlyOnChange) {
+                    self.workers[worker].tasks.insert(partition, running);
+                }
+            }
+            Err(Halt::Crashed(point)) => {
+                counts.add(format!("crash of a worker at {}", point.name()));
+                self.workers[worker].tasks.clear();
+                self.zombies.retain(|zombie| zombie.worker != worker);
+                // Half of the time the process is back before the group notices.
+                if self.trouble.happens(0.5) {
+                    for owner in self.owners.values_mut().filter(|owner| **owner == worker) {
+                        *owner = (worker + 1) % WORKERS;
+                        counts.add("rebalance after a crash");
+                    }
+                }
+            }
+            Err(Halt::Log(LogError::Stop(error))) => panic!("the log stops: {error}"),
+            Err(Halt::Store(error)) => panic!("{error}"),
+        }
+    }
+
+    fn take_task(&mut self, worker: usize, partition: i32, counts: &mut Counts) -> Option<Running> {
+        if let Some(running) = self.workers[worker].tasks.remove(&partition) {
+            return Some(running);
+        }
+        if self.broker.end(&self.settings.events_topic, partition) == 0 {
+            return None;
+        }
+        let disk = self.workers[worker].disks.entry(partition).or_default();
+        let topic = &self.settings.events_topic;
+        let committed = self.broker.committed(GROUP, topic, partition);
+        let task = Task::open(partition, self.settings.clone(), disk.clone(), committed)
+            .expect("a disk in memory is read");
+        if committed.unwrap_or(0) > task.next_offset() {
+            counts.add("start behind the group: replay");
+        } else if committed.unwrap_or(0) < task.next_offset() {
+            counts.add("start ahead of the group: emitting again");
+        }
+        let next = task.start_offset();
+        Some(Running { task, next })
+    }
+
+    fn read(&self, running: &Running, partition: i32, most: usize) -> Vec<Input> {
+        let records = self
+            .broker
+            .read(&self.settings.events_topic, partition, running.next, most);
+        let input = |Record { offset, value, .. }| {
+            Some(Input {
+                offset,
+                value: value?,
+            })
+        };
+        records.into_iter().filter_map(input).collect()
+    }
+
+    /// Gives a partition to the other worker, which takes over with the disk that it has, if it
+    /// has one and keeps it. The old owner's task may live on as a zombie.
+    pub(crate) fn rebalance(&mut self, partition: i32, zombie_batches: i64, counts: &mut Counts) {
+        let old = self.owners[&partition];
+        let new = (old + 1) % WORKERS;
+        self.owners.insert(partition, new);
+        // A worker that is given its partition back has only one task for it.
+        self.zombies
+            .retain(|zombie| (zombie.worker, zombie.partition) != (new, partition));
+        let has_disk = self.workers[new].disks.contains_key(&partition);
+        let kind = if has_disk && self.trouble.happens(0.3) {
+            self.workers[new].disks.remove(&partition);
+            "a lost disk"
+        } else if has_disk {
+            "an old disk"
+        } else {
+            "no disk"
+        };
+        counts.add(format!("rebalance to {kind}"));
+        if let Some(running) = self.workers[old].tasks.remove(&partition)
+            && zombie_batches > 0
+        {
+            counts.add("zombies");
+            self.zombies.push(Zombie {
+                worker: old,
+                partition,
+                running,
+                batches_left: zombie_batches,
+            });
+        }
+    }
+
+    /// A zombie that lives brings a batch of its own to its end; its commits are refused.
+    pub(crate) fn haunt(&mut self, most: usize, counts: &mut Counts) {
+        let Some(mut zombie) = self.zombies.pop() else {
+            return;
+        };
+        let batch = self.read(&zombie.running, zombie.partition, most);
+        let Some(last) = batch.last().map(|last| last.offset) else {
+            return;
+        };
+        let mut log = Appender {
+            broker: &self.broker,
+            mood: &mut self.log_mood,
+            troubles: self.troubles,
+            fenced: true,
+        };
+        counts.add("batches of zombies");
+        if drive(&mut zombie.running.task, &mut log, &batch, |_| true).is_ok() {
+            zombie.running.next = last + 1;
+            zombie.batches_left -= 1;
+            if zombie.batches_left > 0 {
+                self.zombies.insert(0, zombie);
+            }
+        }
+    }
+
+    pub(crate) fn has_zombies(&self) -> bool {
+        !self.zombies.is_empty()
+    }
+}
+
+/// The log as a task sees it.
+struct Appender<'a> {
+    broker: &'a Broker,
+    mood: &'a mut Chance,
+    troubles: Troubles,
+    /// The group knows another owner: what is produced is there, what is committed is not.
+    fenced: bool,
+}
+
+impl Log for Appender<'_> {
+    fn produce(&mut self, partition: i32, outputs: &[Output]) -> Result<(), LogError> {
+        let refused = self.mood.happens(self.troubles.unacknowledged);
+        let arrives = if refused {
+            self.mood.index(outputs.len() + 1)
+        } else {
+            outputs.len()
+        };
+        for output in &outputs[..arrives] {
+            self.broker.append_output(partition, output);
+        }
+        if refused {
+            return Err(LogError::Retry("no acknowledgement came".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, partition: i32, next_offset: i64) -> Result<(), LogError> {
+        if !self.fenced && !self.mood.happens(self.troubles.lost_commit) {
+            let topic = self.broker.topics.events();
+            self.broker.commit(GROUP, &topic, partition, next_offset);
+        }
+        Ok(())
+    }
+}
+
+/// A planted bug: [`drive`] with the offset committed first.
+fn commit_first(
+    task: &mut Task<Disk>,
+    log: &mut Appender<'_>,
+    batch: &[Input],
+    mut reach: impl FnMut(CrashPoint) -> bool,
+) -> Result<(), Halt> {
+    let prepared = task.prepare(batch)?;
+    let next = batch.last().map_or(0, |last| last.offset + 1);
+    log.commit(task.partition(), next)?;
+    for point in [CrashPoint::Prepared, CrashPoint::Produced] {
+        if !reach(point) {
+            return Err(Halt::Crashed(point));
+        }
+    }
+    log.produce(task.partition(), &prepared.outputs)?;
+    task.store(prepared)?;
+    Ok(())
+}
+
+/// A planted bug: [`drive`] with the store written first.
+fn store_first(
+    task: &mut Task<Disk>,
+    log: &mut Appender<'_>,
+    batch: &[Input],
+    mut reach: impl FnMut(CrashPoint) -> bool,
+) -> Result<(), Halt> {
+    let prepared = task.prepare(batch)?;
+    let outputs = prepared.outputs.clone();
+    let next = task.store(prepared)?;
+    for point in [CrashPoint::Prepared, CrashPoint::Produced] {
+        if !reach(point) {
+            return Err(Halt::Crashed(point));
+        }
+    }
+    log.produce(task.partition(), &outputs)?;
+    log.commit(task.partition(), next)?;
+    Ok(())
+}
