@@ -1,9 +1,18 @@
 //! The `gapless` command line: wires the parts together and holds no logic of its own.
 
+mod config;
 mod demo;
+mod dlq;
+mod doctor;
 mod query;
+mod send;
 mod settings;
+mod show;
+mod status;
+mod stop;
 mod system;
+mod up;
+mod webhook_secret;
 
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
@@ -12,8 +21,15 @@ use tracing_subscriber::EnvFilter;
 
 /// A complete, replayable record of a GitHub organisation, and figures that can be trusted.
 #[derive(Parser, Debug)]
-#[command(version, about)]
+#[command(
+    version,
+    about,
+    after_help = "Logs go to stderr; GAPLESS_LOG filters them (info, debug, gapless_ingest=debug, …)."
+)]
 struct Cli {
+    /// Writes logs as JSON, a line each.
+    #[arg(long, global = true)]
+    log_json: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -22,32 +38,79 @@ struct Cli {
 enum Command {
     /// The whole system on a simulated organisation: nothing to configure.
     Demo(demo::Demo),
+    /// The whole system, for a real GitHub.
+    Up(up::Up),
+    /// Signs recorded deliveries and posts them, or imports recorded API answers.
+    Send(send::Send),
+    /// One pull request or issue: its state, the events that made it, its gaps.
+    Show(show::Show),
+    /// How complete the figures are, what is missing, and how far behind.
+    Status(status::StatusCommand),
+    /// What could not be processed: list, show, replay, drop.
+    Dlq(dlq::Dlq),
+    /// Checks prerequisites, configuration, ports, folders, disk and clock.
+    Doctor(doctor::Doctor),
 }
+
+/// What is logged unless `GAPLESS_LOG` says otherwise.
+const LOG: &str = "warn";
+/// A service's log also tells what it does.
+const SERVICE_LOG: &str = "warn,gapless=info,gapless_embedded=info,gapless_engine=info,\
+     gapless_ingest=info,gapless_projections=info";
 
 fn main() -> ExitCode {
     // A child of this very program: Kafka or the ClickHouse front.
     gapless_embedded::become_part_if_asked();
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("GAPLESS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    if let Err(error) = start_logging(&cli) {
+        eprintln!("gapless: {error}");
+        return ExitCode::FAILURE;
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("gapless: the machine refuses threads: {error}");
+            eprintln!("gapless: the machine refuses threads ({error}): stop other programs");
             return ExitCode::FAILURE;
         }
     };
     let done = runtime.block_on(async {
         match cli.command {
             Command::Demo(demo) => demo.run().await,
+            Command::Up(up) => up.run().await,
+            Command::Send(send) => send.run().await,
+            Command::Show(show) => show.run().await,
+            Command::Status(status) => status.run().await,
+            Command::Dlq(dlq) => dlq.run().await,
+            Command::Doctor(doctor) => doctor.run().await,
         }
     });
+    // A download that still runs is not waited for.
+    runtime.shutdown_background();
     done.unwrap_or_else(|error| {
         eprintln!("gapless: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+fn start_logging(cli: &Cli) -> Result<(), String> {
+    let filter = match std::env::var("GAPLESS_LOG") {
+        Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).map_err(|error| {
+            format!("GAPLESS_LOG: {text:?} is no filter ({error}): write something like info")
+        })?,
+        // People at a terminal see progress instead.
+        _ if matches!(cli.command, Command::Up(_)) && !std::io::stderr().is_terminal() => {
+            EnvFilter::new(SERVICE_LOG)
+        }
+        _ => EnvFilter::new(LOG),
+    };
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    if cli.log_json {
+        log.json().init();
+    } else {
+        log.init();
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Figures from ClickHouse, read-only, for the commands that print them.
 
-use crate::system::Places;
+use crate::system::{self, Places, RunFile};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
@@ -14,11 +14,21 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(places: &Places) -> Result<Self> {
+        Self::with(&places.clickhouse.url, &places.reader)
+    }
+
+    /// Reads from the ClickHouse of a Gapless that runs elsewhere.
+    pub(crate) fn of(run: &RunFile) -> Result<Self> {
+        let (url, reader) = run.clickhouse();
+        Self::with(&url, &reader)
+    }
+
+    pub(crate) fn with(url: &str, reader: &system::Reader) -> Result<Self> {
         Ok(Self {
             client: reqwest::Client::builder().no_proxy().build()?,
-            url: places.clickhouse.url.clone(),
-            user: places.reader.user.clone(),
-            password: places.reader.password.clone(),
+            url: url.to_owned(),
+            user: reader.user.clone(),
+            password: reader.password.clone(),
         })
     }
 
@@ -42,5 +52,20 @@ impl Reader {
         body.lines()
             .map(|line| Ok(serde_json::from_str(line)?))
             .collect()
+    }
+}
+
+/// A text as a literal of ClickHouse's SQL.
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_ends_its_literal() {
+        assert_eq!(literal(r"o'brien\"), r"'o\'brien\\'");
     }
 }

@@ -140,7 +140,7 @@ impl DataDirFlags {
 fn given(config: Option<PathBuf>, flags: &[(&'static str, &Option<String>)]) -> Given {
     let flags = flags
         .iter()
-        .filter_map(|(flag, value)| Some((*flag, value.clone()?)))
+        .filter_map(|(flag, value)| Some((*flag, (*value).clone()?)))
         .collect();
     // What is no Unicode can be neither a variable of ours nor a secret that anybody typed.
     let environment = std::env::vars_os()

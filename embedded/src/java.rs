@@ -15,7 +15,7 @@ const VERSION_MIN: u32 = 17;
 ///
 /// # Errors
 /// There is none, or it is too old.
-pub(crate) fn find() -> Result<PathBuf, Error> {
+pub fn find() -> Result<PathBuf, Error> {
     let missing = || Error::Install {
         program: "java",
         advice: ADVICE,

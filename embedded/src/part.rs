@@ -81,6 +81,8 @@ impl PartCommand {
             .unwrap_or_else(|error| unreachable!("plain data is written as JSON: {error}"));
         let mut command = tokio::process::Command::new(&self.program);
         command.args(&self.arguments).env(VARIABLE, order);
+        // Ctrl-C at a terminal is for this program alone, which then stops its parts in order.
+        command.process_group(0);
         if is_engine {
             // The engine takes its time zone from here alone.
             command.env("TZ", "UTC");

@@ -19,8 +19,8 @@ const OTHER_VARIABLES: &[&str] = &[
     "GAPLESS_EMBEDDED_PART",
 ];
 
-/// What a command was given from outside.
-#[derive(Clone, Debug, Default)]
+/// What a command was given from outside. Not to be printed: the environment holds secrets.
+#[derive(Clone, Default)]
 pub(crate) struct Given {
     /// `--config`.
     pub(crate) config: Option<PathBuf>,
@@ -86,7 +86,7 @@ pub(super) struct Found {
 }
 
 /// The three layers, and the faults found so far.
-pub(crate) struct Layers {
+pub(super) struct Layers {
     given: Given,
     file_name: String,
     folder: PathBuf,
@@ -101,7 +101,7 @@ pub(crate) struct Layers {
 
 impl Layers {
     /// Reads the file that is named, or `gapless.toml` where it exists.
-    pub(crate) fn read(given: Given) -> Result<Self, Problems> {
+    pub(super) fn read(given: Given) -> Result<Self, Problems> {
         let named = given.config.clone().or_else(|| {
             let named = given.environment.get("GAPLESS_CONFIG");
             named.filter(|path| !path.is_empty()).map(PathBuf::from)
@@ -138,7 +138,7 @@ impl Layers {
     }
 
     /// Flags and the environment alone.
-    pub(crate) fn without_file(given: Given) -> Self {
+    pub(super) fn without_file(given: Given) -> Self {
         Self {
             given,
             file_name: FILE.to_owned(),
@@ -209,7 +209,9 @@ impl Layers {
             place: place.to_owned(),
             base: PathBuf::new(),
         };
-        let flag = key.flag.and_then(|flag| Some((flag, self.given.flags.get(flag)?)));
+        let flag = key
+            .flag
+            .and_then(|flag| Some((flag, self.given.flags.get(flag)?)));
         let variable = self.given.environment.get(key.variable);
         flag.map(|(flag, text)| outside(text, flag))
             .or_else(|| variable.map(|text| outside(text, key.variable)))

@@ -14,12 +14,13 @@ mod suggestion;
 mod tests;
 mod times;
 
-pub(crate) use layers::{Given, Layers};
+pub(crate) use layers::Given;
+pub(crate) use stores::DATABASE;
 
 use crate::settings::{Settings, Stores};
 use crate::system::Times;
 use gapless_ingest::SourceConfig;
-use layers::Key;
+use layers::{Key, Layers};
 use std::fmt;
 use std::path::PathBuf;
 

@@ -101,7 +101,10 @@ impl Section {
     pub(super) fn complain_of_unknown(&self, problems: &mut Problems) {
         for key in self.table.keys() {
             let hint = suggestion::hint(key, &self.known);
-            problems.add(format!("{} is no key of Gapless: {hint}", self.place_of(key)));
+            problems.add(format!(
+                "{} is no key of Gapless: {hint}",
+                self.place_of(key)
+            ));
         }
     }
 }

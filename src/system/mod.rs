@@ -1,19 +1,26 @@
 //! The running system: every part wired to every other, and nothing decided here.
 
 mod operator;
+pub(crate) mod progress;
 mod roles;
+mod run_file;
+mod stores;
 
 use crate::settings::Settings;
 use anyhow::{Context, Result};
-use gapless_embedded::{Embedded, PartCommand};
+use gapless_embedded::PartState;
 use gapless_ingest::{Clock, KafkaConfig, SourceConfig};
 use gapless_projections::sink::ClickHouseOptions;
 use gapless_schemas::{Codec, Topics};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 pub(crate) use operator::Live;
 pub(crate) use roles::{Health, Roles, Times};
+pub(crate) use run_file::RunFile;
+pub(crate) use stores::claim;
 
 /// Who reads figures for the page and for `show` and `status`.
 #[derive(Clone)]
@@ -30,14 +37,18 @@ pub(crate) struct Places {
     pub(crate) reader: Reader,
     pub(crate) topics: Topics,
     pub(crate) codec: Codec,
+    /// A registry of its own, which gave the codec its ids.
+    pub(crate) registry_url: Option<String>,
     pub(crate) data_dir: PathBuf,
+    /// Embedded parts by name, and where each is in its life.
+    pub(crate) parts: Vec<(&'static str, watch::Receiver<PartState>)>,
 }
 
-/// The whole system in one process, and Kafka and ClickHouse as its children.
+/// The whole system in one process, and Kafka and ClickHouse as its children or as services.
 pub(crate) struct System<C: Clock + Clone + 'static> {
     pub(crate) places: Places,
     pub(crate) roles: Roles<C>,
-    embedded: Embedded,
+    stores: stores::Running,
 }
 
 /// What differs between `up` and `demo`.
@@ -52,42 +63,29 @@ pub(crate) struct Start<C> {
 impl<C: Clock + Clone + 'static> System<C> {
     /// Starts everything, in the order of need; returns once the webhook and the page answer.
     pub(crate) async fn start(start: Start<C>) -> Result<Self> {
-        let settings = &start.settings;
-        let embedded = Embedded::start(gapless_embedded::Options {
-            data_dir: settings.data_dir.clone(),
-            cache_dir: settings.cache_dir.clone(),
-            part_command: PartCommand::this_program()?,
-        })
-        .await?;
-        let writer = embedded.clickhouse_writer();
-        let reader = embedded.clickhouse_reader();
-        let places = Places {
-            kafka: KafkaConfig::plain(embedded.kafka_bootstrap()),
-            clickhouse: ClickHouseOptions {
-                url: embedded.clickhouse_url(),
-                user: writer.user.clone(),
-                password: writer.password.clone(),
-                database: "gapless".to_owned(),
-            },
-            reader: Reader {
-                user: reader.user.clone(),
-                password: reader.password.clone(),
-            },
-            topics: Topics::new("gapless", settings.partitions),
-            codec: Codec::embedded(),
-            data_dir: settings.data_dir.clone(),
+        claim(&start.settings.data_dir)?;
+        check_free(start.settings.webhook_listen, "webhook").await?;
+        check_free(start.settings.operator_listen, "operator").await?;
+        let (stores, places) = stores::start(&start.settings).await?;
+        progress::step("starting the parts of Gapless");
+        let secret = start
+            .sources
+            .iter()
+            .find_map(|source| source.secrets.first());
+        let secret = secret.map(|secret| secret.expose().to_owned());
+        let roles = match Roles::start(&places, start).await {
+            Ok(roles) => roles,
+            Err(error) => {
+                stores.stop().await;
+                return Err(error);
+            }
         };
-        gapless_ingest::ensure_topics(&places.kafka, &places.topics)
-            .await
-            .context("the topics cannot be made")?;
-        gapless_projections::sink::prepare(&places.clickhouse, places.topics.generation)
-            .await
-            .context("the tables cannot be made")?;
-        let roles = Roles::start(&places, start).await?;
+        let (webhook, operator) = (roles.webhook_address, roles.operator_address);
+        RunFile::new(&places, webhook, operator, secret).write(&places.data_dir)?;
         Ok(Self {
             places,
             roles,
-            embedded,
+            stores,
         })
     }
 
@@ -103,8 +101,19 @@ impl<C: Clock + Clone + 'static> System<C> {
 
     /// Stops all in order: first what takes in, then what reads, then the engines.
     pub(crate) async fn stop(self) -> Result<()> {
+        RunFile::remove(&self.places.data_dir);
         let stopped = self.roles.stop().await;
-        self.embedded.stop().await;
+        self.stores.stop().await;
         stopped
     }
+}
+
+/// Says at once that a port is taken, rather than after Kafka has started.
+async fn check_free(address: SocketAddr, whose: &str) -> Result<()> {
+    TcpListener::bind(address).await.map(drop).with_context(|| {
+        format!(
+            "the {whose} listener cannot have {address}; choose another with --{whose}-listen, or \
+             stop what holds it"
+        )
+    })
 }

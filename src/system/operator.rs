@@ -15,6 +15,8 @@ pub(crate) type Live = Arc<dyn Fn(&Health) -> serde_json::Value + Send + Sync>;
 
 /// All routes of the operator's port.
 ///
+/// Under `/registry` lies the schema registry's read API, for Kafka tools, unless there is a registry
+/// of its own.
 /// `/healthz` says that the process runs; `/readyz` answers 503 and every reason, a line each, while
 /// some part cannot do its work. Neither needs more than memory, so that both answer in trouble.
 pub(super) fn router(places: &Places, health: Arc<Health>, status: Option<Live>) -> Result<Router> {
@@ -31,6 +33,10 @@ pub(super) fn router(places: &Places, health: Arc<Health>, status: Option<Live>)
     });
     let page = page_router(PageOptions { store, status })?;
     let (ready, metrics) = (Arc::clone(&health), health);
+    let page = match places.registry_url {
+        None => page.nest("/registry", gapless_registry::router(&places.topics)),
+        Some(_) => page,
+    };
     Ok(page
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(move || async move { readiness(&ready) }))

@@ -1,9 +1,10 @@
 //! The roles of Gapless as tasks of this process: each could be a process of its own, since they
 //! meet in Kafka and ClickHouse only.
 
-use super::{Places, Start, operator};
+use super::{Places, Start, operator, stores};
 use anyhow::{Context, Result};
 use gapless_core::detect::Patience;
+use gapless_embedded::PartState;
 use gapless_engine::kafka as processors;
 use gapless_ingest::fetch::{Clients, FetchMetrics, QueueTimes, WorkerOptions, run_refetch_worker};
 use gapless_ingest::github::{OctocrabGitHub, Paced};
@@ -33,6 +34,7 @@ pub(crate) struct Health {
     pub(crate) projections: watch::Receiver<projections::Status>,
     pub(crate) fetches: Arc<FetchMetrics>,
     webhook_metrics: Box<dyn Fn() -> String + Send + Sync>,
+    parts: Vec<(&'static str, watch::Receiver<PartState>)>,
 }
 
 impl Health {
@@ -48,7 +50,11 @@ impl Health {
             projections::Phase::Retrying { error } => Some(format!("projections: {error}")),
             projections::Phase::Stopped => Some("projections: stopped".to_owned()),
         };
-        processors.into_iter().chain(projections).collect()
+        let parts = self
+            .parts
+            .iter()
+            .filter_map(|(name, state)| stores::trouble(name, &state.borrow()));
+        parts.chain(processors).chain(projections).collect()
     }
 
     /// All figures in Prometheus' text form.
@@ -175,6 +181,7 @@ impl<C: Clock + Clone + 'static> Roles<C> {
             projections,
             fetches,
             webhook_metrics: Box::new(move || webhook.metrics()),
+            parts: places.parts.clone(),
         });
         let listener = listen(settings.operator_listen, "operator").await?;
         let operator_address = listener.local_addr()?;

@@ -116,6 +116,17 @@ impl Cache {
             .join(engine::LIBRARY))
     }
 
+    /// The folder that it is in.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Whether a package is in place as it was checked: then nothing is fetched for it.
+    pub fn holds(&self, package: Package) -> bool {
+        let place = package.folder().map(|folder| self.dir.join(folder));
+        place.is_ok_and(|place| matches!(marker::read(&place), Ok(Found::AsChecked)))
+    }
+
     /// Where ports are locked: a folder that all of a user's gaplesses share.
     pub(crate) fn ports_dir(&self) -> PathBuf {
         self.dir.join("ports")

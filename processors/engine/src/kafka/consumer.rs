@@ -122,13 +122,9 @@ impl Owner {
 impl Consumer {
     pub(super) fn subscribe(options: &Options) -> Result<Self, KafkaError> {
         let mut config = ClientConfig::new();
-        let group = format!(
-            "{}.{}.processors",
-            options.topics.prefix, options.topics.generation
-        );
         config
             .set("bootstrap.servers", &options.bootstrap)
-            .set("group.id", group)
+            .set("group.id", super::group(&options.topics))
             .set("auto.offset.reset", "earliest")
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")

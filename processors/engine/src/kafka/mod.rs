@@ -5,8 +5,12 @@
 //! bound of a batch the consumer reads no further; librdkafka's own queue is bounded by
 //! `queued.max.messages.kbytes`.
 
+mod access;
 mod consumer;
+pub mod dead_letters;
 mod producer;
+
+pub use access::Access;
 
 use crate::drive::{CrashPoint, Halt, LogError, drive};
 use crate::task::{Input, Settings};
@@ -206,4 +210,9 @@ fn settings(options: &Options) -> Settings {
         patience: options.patience,
         codec: options.codec.clone(),
     }
+}
+
+/// The consumer group of the processors.
+fn group(topics: &Topics) -> String {
+    format!("{}.{}.processors", topics.prefix, topics.generation)
 }

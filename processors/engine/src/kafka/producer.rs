@@ -27,7 +27,14 @@ pub(super) struct KafkaLog {
 
 /// The first delivery error since it was last taken.
 #[derive(Default)]
-struct Deliveries(Mutex<Option<KafkaError>>);
+pub(super) struct Deliveries(Mutex<Option<KafkaError>>);
+
+impl Deliveries {
+    /// That error, if there was one.
+    pub(super) fn take_error(&self) -> Option<KafkaError> {
+        lock(&self.0).take()
+    }
+}
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -143,14 +150,14 @@ impl KafkaLog {
 
 impl Log for KafkaLog {
     fn produce(&mut self, partition: i32, outputs: &[Output]) -> Result<(), LogError> {
-        lock(&self.producer.context().0).take();
+        self.producer.context().take_error();
         for output in outputs {
             self.send(partition, output)?;
         }
         self.producer
             .flush(ACKNOWLEDGE)
             .map_err(|error| LogError::Retry(error.to_string()))?;
-        match lock(&self.producer.context().0).take() {
+        match self.producer.context().take_error() {
             None => Ok(()),
             Some(error) => Err(LogError::Retry(error.to_string())),
         }

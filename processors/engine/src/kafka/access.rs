@@ -1,0 +1,73 @@
+//! The log as an operator's commands reach it: without joining the processors' group.
+
+use super::group;
+use gapless_schemas::{Codec, Topics};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::time::Duration;
+
+/// How long Kafka may take to answer.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// What a command needs to reach the log.
+#[derive(Clone)]
+pub struct Access {
+    /// Kafka's bootstrap servers.
+    pub bootstrap: String,
+    /// librdkafka settings that override ours, for TLS and SASL.
+    pub client_settings: Vec<(String, String)>,
+    /// Topics.
+    pub topics: Topics,
+    /// Reads their records.
+    pub codec: Codec,
+}
+
+impl Access {
+    /// The settings of any client.
+    pub(super) fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.bootstrap)
+            .set("client.id", "gapless-operator")
+            .set("fetch.message.max.bytes", "33554432");
+        for (name, value) in &self.client_settings {
+            config.set(name, value);
+        }
+        config
+    }
+
+    /// The settings of a consumer that is told what to read, and commits nothing.
+    pub(super) fn consumer(&self) -> ClientConfig {
+        let mut config = self.client();
+        config
+            .set("group.id", "gapless-operator")
+            .set("enable.auto.commit", "false");
+        config
+    }
+
+    /// Events in the log that the processors have not committed. Blocks.
+    ///
+    /// # Errors
+    /// Where Kafka does not answer.
+    pub fn processors_lag(&self) -> Result<u64, KafkaError> {
+        let mut config = self.client();
+        config.set("group.id", group(&self.topics));
+        let consumer: BaseConsumer = config.create()?;
+        let topic = self.topics.events();
+        let mut partitions = TopicPartitionList::new();
+        partitions.add_partition_range(&topic, 0, self.topics.partitions - 1);
+        let committed = consumer.committed_offsets(partitions, ANSWER)?;
+        let mut lag = 0;
+        for element in committed.elements() {
+            let (low, high) = consumer.fetch_watermarks(&topic, element.partition(), ANSWER)?;
+            let next = match element.offset() {
+                Offset::Offset(offset) => offset,
+                _ => low,
+            };
+            lag += high.saturating_sub(next).max(0).unsigned_abs();
+        }
+        Ok(lag)
+    }
+}

@@ -1,0 +1,112 @@
+//! What lies outside the machine: GitHub, and stores that are services of their own.
+
+use super::Check;
+use crate::query::Reader;
+use crate::settings::External;
+use crate::system;
+use gapless_ingest::github::{GitHub, OctocrabGitHub};
+use gapless_ingest::{Clock, SourceConfig, SystemClock};
+use gapless_registry::Registry;
+use gapless_schemas::Topics;
+use std::time::Duration;
+
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Clocks further apart than this make late look early; detectors wait minutes, not hours.
+const SKEW_MAX_SECONDS: i64 = 30;
+
+/// Whether the API answers, takes the token, and shares our idea of the time.
+pub(super) async fn source(source: &SourceConfig) -> Vec<Check> {
+    let name = source.host.as_str();
+    let client = match OctocrabGitHub::new(source) {
+        Ok(client) => client,
+        Err(error) => return vec![Check::failed(name, format!("{error}: correct the source"))],
+    };
+    // Costs nothing of the budget that it tells of.
+    let asked = tokio::time::timeout(ANSWER_TIMEOUT, client.get("/rate_limit")).await;
+    let answer = match asked {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => return vec![unreachable_api(source, &error.to_string())],
+        Err(_) => return vec![unreachable_api(source, "no answer in time")],
+    };
+    let mut checks = vec![match (answer.status, &source.token) {
+        (401, Some(_)) => Check::failed(name, "GitHub refuses the token: make a new one"),
+        (200, _) | (404, None) => Check::ok(name, format!("{} answers", source.api_base_url)),
+        (status, _) => Check::note(
+            name,
+            format!("{} answers with {status}", source.api_base_url),
+        ),
+    }];
+    checks.extend(answer.date().map(|date| {
+        let skew = (SystemClock.now().millis_since(date) / 1_000).abs();
+        if skew > SKEW_MAX_SECONDS {
+            Check::failed(
+                "clock",
+                format!("this machine's clock and {name}'s differ by {skew} s: set it by NTP"),
+            )
+        } else {
+            Check::ok("clock", format!("within {skew} s of {name}'s"))
+        }
+    }));
+    checks
+}
+
+/// Webhooks are taken in all the same.
+fn unreachable_api(source: &SourceConfig, reason: &str) -> Check {
+    Check::note(
+        &source.host,
+        format!(
+            "{} was not reached ({reason}), so token and clock were not checked; without it lost \
+             events are not fetched",
+            source.api_base_url
+        ),
+    )
+}
+
+/// Whether Kafka, the registry and ClickHouse answer, the latter to both users.
+pub(super) async fn stores(external: &External) -> Vec<Check> {
+    let log = Topics::new("gapless", 1).events();
+    let bootstrap = &external.kafka.bootstrap_servers;
+    let asked = gapless_ingest::existing_partitions(&external.kafka, &log);
+    let mut checks = vec![match tokio::time::timeout(ANSWER_TIMEOUT, asked).await {
+        Ok(Ok(Some(partitions))) => Check::ok(
+            "Kafka",
+            format!("{bootstrap} has the log, with {partitions} partitions"),
+        ),
+        Ok(Ok(None)) => Check::ok(
+            "Kafka",
+            format!("{bootstrap} answers; `up` makes the topics"),
+        ),
+        Ok(Err(error)) => Check::failed("Kafka", format!("{bootstrap}: {error}: is it running?")),
+        Err(_) => Check::failed(
+            "Kafka",
+            format!("{bootstrap} does not answer: is it running?"),
+        ),
+    }];
+    if let Some(url) = &external.registry_url {
+        checks.push(match Registry::new(url) {
+            Ok(_) => Check::ok(
+                "registry",
+                format!("{url}; `up` registers the schemas there"),
+            ),
+            Err(error) => Check::failed("registry", error.to_string()),
+        });
+    }
+    let writer = system::Reader {
+        user: external.clickhouse.user.clone(),
+        password: external.clickhouse.password.clone(),
+    };
+    for user in [&writer, &external.reader] {
+        let url = &external.clickhouse.url;
+        let asked = match Reader::with(url, user) {
+            Ok(reader) => reader.rows("SELECT 1 AS one").await,
+            Err(error) => Err(error),
+        };
+        checks.push(match asked {
+            Ok(_) => Check::ok("ClickHouse", format!("{url} answers {}", user.user)),
+            Err(error) => {
+                Check::failed("ClickHouse", format!("{url}, as {}: {error:#}", user.user))
+            }
+        });
+    }
+    checks
+}

@@ -1,0 +1,164 @@
+//! `gapless send`: recorded deliveries, signed and posted; recorded API answers, imported.
+
+use crate::settings::DataDirFlags;
+use crate::system::RunFile;
+use anyhow::{Context, Result};
+use clap::Args;
+use gapless_ingest::recorded::{self, ImportReport, Progress, SendOptions, SendReport};
+use gapless_ingest::{KafkaLog, PUBLIC_HOST, Secret, SystemClock};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Sends a recording to a webhook.
+#[derive(Args, Debug)]
+pub(crate) struct Send {
+    /// Recording: NDJSON, plain or gzip.
+    file: PathBuf,
+    /// Takes the recording's API answers instead, as snapshots, straight into the log of the
+    /// Gapless that runs on the data folder.
+    #[arg(long, conflicts_with_all = ["url", "secret_file", "rate", "concurrent"])]
+    import: bool,
+    /// Webhook to post to; without it that of the Gapless that runs on the data folder.
+    #[arg(long, requires = "secret_file")]
+    url: Option<String>,
+    /// File with the secret to sign with.
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// GitHub host that the deliveries are from.
+    #[arg(long, default_value = PUBLIC_HOST)]
+    host: String,
+    /// Deliveries a second at most; without it as fast as they are taken.
+    #[arg(long, value_name = "NUMBER")]
+    rate: Option<f64>,
+    /// Deliveries under way at a time; 1 keeps their order.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    concurrent: usize,
+    #[command(flatten)]
+    place: DataDirFlags,
+}
+
+impl Send {
+    pub(crate) async fn run(self) -> Result<ExitCode> {
+        if self.import {
+            return self.import().await;
+        }
+        let mut options = self.options().await?;
+        options.host.clone_from(&self.host);
+        options.rate = self.rate;
+        options.concurrent_max = self.concurrent;
+        let began = Instant::now();
+        let mut shown = Shown::begin();
+        let report = recorded::send(&self.file, &options, |progress| shown.at(progress)).await;
+        shown.end();
+        Ok(summary(&report?, began.elapsed()))
+    }
+
+    async fn options(&self) -> Result<SendOptions> {
+        let told = self.secret_file.as_ref().map(|path| {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("{} cannot be read", path.display()))?;
+            anyhow::Ok(Secret::new(text.trim()))
+        });
+        let told = told.transpose()?;
+        if let (Some(url), Some(secret)) = (&self.url, &told) {
+            return Ok(SendOptions::new(url.clone(), secret.clone()));
+        }
+        let run = RunFile::find(&self.place.data_dir()?).await?;
+        let secret = told
+            .or_else(|| run.webhook_secret.clone().map(Secret::new))
+            .context("no secret to sign with: name its file with --secret-file")?;
+        Ok(SendOptions::new(run.webhook_url(), secret))
+    }
+
+    async fn import(&self) -> Result<ExitCode> {
+        let run = RunFile::find(&self.place.data_dir()?).await?;
+        let log = KafkaLog::new(run.kafka(), run.topics(), run.codec().await?)?;
+        let mut shown = Shown::begin();
+        let report = recorded::import(&self.file, &log, &SystemClock, |progress| {
+            shown.at(progress);
+        });
+        let report = report.await;
+        shown.end();
+        let ImportReport {
+            pull_requests,
+            issues,
+            reviews,
+            left_out,
+        } = report?;
+        println!(
+            "imported {pull_requests} pull requests, {issues} issues and {reviews} lists of reviews; \
+             {left_out} lines left out"
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Prints what sending came to; a delivery that was refused makes it a failure.
+fn summary(report: &SendReport, took: Duration) -> ExitCode {
+    let rate = report.sent as f64 / took.as_secs_f64().max(0.001);
+    println!(
+        "sent {} deliveries in {:.1} s ({rate:.0}/s); {} attempts made again, {} lines left out",
+        report.sent,
+        took.as_secs_f64(),
+        report.retried,
+        report.left_out
+    );
+    let mut refused = 0;
+    for (status, count) in &report.by_status {
+        let is_accepted = (200..300).contains(status);
+        println!("  {count} answered with {status}");
+        refused += if is_accepted { 0 } else { *count };
+    }
+    if refused == 0 {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!(
+        "gapless: {refused} deliveries were refused: 401 means another secret, 413 a body over 25 MB, \
+         400 a body that is no JSON object"
+    );
+    ExitCode::FAILURE
+}
+
+/// A bar on a terminal, a line every ten seconds elsewhere.
+struct Shown {
+    bar: Option<ProgressBar>,
+    told: Instant,
+}
+
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
+impl Shown {
+    fn begin() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let template = "{bar:40} {percent:>3} % {msg} {elapsed}";
+            let style = ProgressStyle::with_template(template);
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(0).with_style(style)
+        });
+        Self {
+            bar,
+            told: Instant::now(),
+        }
+    }
+
+    fn at(&mut self, progress: Progress) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(progress.bytes_total);
+            bar.set_position(progress.bytes_read);
+            bar.set_message(format!("{} lines", progress.lines));
+        } else if self.told.elapsed() >= TELL_EVERY {
+            self.told = Instant::now();
+            let percent = progress.bytes_read * 100 / progress.bytes_total.max(1);
+            eprintln!("{} lines, {percent} %", progress.lines);
+        }
+    }
+
+    fn end(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! `gapless status`: how complete the figures are, what is missing, and how far behind.
+
+use crate::dlq;
+use crate::query::Reader;
+use crate::settings::DataDirFlags;
+use crate::system::RunFile;
+use anyhow::{Context, Result};
+use clap::Args;
+use gapless_engine::kafka::{Access, dead_letters};
+use serde::{Deserialize, Serialize};
+use std::process::ExitCode;
+
+/// Shows the state of a running Gapless; exits with 1 where a part cannot do its work.
+#[derive(Args, Debug)]
+pub(crate) struct StatusCommand {
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: DataDirFlags,
+}
+
+/// What there is to say.
+#[derive(Serialize)]
+struct Status {
+    data_dir: String,
+    webhook: String,
+    page: String,
+    /// Why some part cannot do its work, a sentence each.
+    troubles: Vec<String>,
+    /// Share of known facts, over all repositories; none before anything is known.
+    completeness: Option<f64>,
+    repositories: Vec<RepositoryStatus>,
+    open_gaps: Vec<OpenGaps>,
+    gaps_opened: u64,
+    gaps_closed: u64,
+    freshness: Freshness,
+    /// Events that the processors have not committed.
+    processors_lag: u64,
+    /// Records that the projections have not read; none while they do not know.
+    projections_lag: Option<u64>,
+    /// Dead letters that nobody has handled.
+    dead_letters: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RepositoryStatus {
+    host: String,
+    repository: String,
+    completeness: f64,
+    completeness_30_days: f64,
+    lacking: i64,
+    open_gaps: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OpenGaps {
+    detector: String,
+    gaps: u64,
+    oldest_seconds: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Freshness {
+    /// Seconds since the last event was received; none before the first.
+    last_event_seconds_ago: Option<i64>,
+    /// Accepted → row visible, of the last hour's webhooks; none where there were none.
+    p50_seconds: Option<f64>,
+    p99_seconds: Option<f64>,
+}
+
+const REPOSITORIES: &str = "SELECT host, repository, \
+    sum(known) / greatest(sum(known + lacking), 1) AS share, \
+    if(sum(known + lacking) = 0, 1., share) AS completeness, \
+    sumIf(known + lacking, day > today() - 30) AS facts_30, \
+    if(facts_30 = 0, 1., sumIf(known, day > today() - 30) / facts_30) AS completeness_30_days, \
+    toInt64(sum(c.lacking)) AS lacking, toInt64(sum(gaps_open)) AS open_gaps \
+    FROM gapless.completeness AS c GROUP BY host, repository ORDER BY completeness, repository";
+
+const OPEN_GAPS: &str = "SELECT detector, toUInt32(count()) AS gaps, \
+    toInt64(max(age_seconds)) AS oldest_seconds FROM gapless.gaps WHERE is_open \
+    GROUP BY detector ORDER BY oldest_seconds DESC";
+
+const TOTALS: &str = "SELECT toUInt32(count()) AS opened, toUInt32(countIf(NOT is_open)) AS closed, \
+    (SELECT if(sum(known + lacking) = 0, NULL, sum(known) / sum(known + lacking)) \
+     FROM gapless.completeness) AS completeness FROM gapless.gaps";
+
+const FRESHNESS: &str = "SELECT if(count() = 0, NULL, dateDiff('second', max(received_at), now64(3))) \
+    AS last_event_seconds_ago, \
+    quantileIf(0.5)(seconds, is_recent) AS p50, quantileIf(0.99)(seconds, is_recent) AS p99, \
+    if(isNaN(p50), NULL, p50) AS p50_seconds, if(isNaN(p99), NULL, p99) AS p99_seconds FROM \
+    (SELECT received_at, dateDiff('millisecond', received_at, stored_at) / 1000 AS seconds, \
+     source = 'webhook' AND received_at > now64(3) - INTERVAL 1 HOUR AS is_recent FROM gapless.events)";
+
+impl StatusCommand {
+    pub(crate) async fn run(self) -> Result<ExitCode> {
+        let data_dir = self.place.data_dir()?;
+        let run = RunFile::find(&data_dir).await?;
+        let access = dlq::access(&run).await?;
+        let mut status = read(&run, access).await?;
+        status.data_dir = data_dir.display().to_string();
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&status)?);
+        } else {
+            print(&status);
+        }
+        Ok(if status.troubles.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+}
+
+async fn read(run: &RunFile, access: Access) -> Result<Status> {
+    let reader = Reader::of(run)?;
+    let operator = format!("http://{}", run.operator_url_address());
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let get = async |path: &str| {
+        let answer = client.get(format!("{operator}{path}")).send().await?;
+        anyhow::Ok((answer.status(), answer.text().await?))
+    };
+    let (ready, reasons) = get("/readyz").await?;
+    let (_, metrics) = get("/metrics").await?;
+    let troubles = if ready.is_success() {
+        Vec::new()
+    } else {
+        reasons.lines().map(str::to_owned).collect()
+    };
+    let from_log = tokio::task::spawn_blocking(move || {
+        let letters = dead_letters::read(&access)?;
+        let open = letters.iter().filter(|letter| letter.handled.is_none());
+        anyhow::Ok((open.count(), access.processors_lag()?))
+    });
+    let (dead_letters, processors_lag) = from_log.await?.context("Kafka cannot be asked")?;
+    let totals = reader.rows(TOTALS).await?.pop().unwrap_or_default();
+    let freshness = reader.rows(FRESHNESS).await?.pop().unwrap_or_default();
+    Ok(Status {
+        data_dir: String::new(),
+        webhook: run.webhook_url(),
+        page: operator,
+        troubles,
+        completeness: totals["completeness"].as_f64(),
+        repositories: typed(reader.rows(REPOSITORIES).await?)?,
+        open_gaps: typed(reader.rows(OPEN_GAPS).await?)?,
+        gaps_opened: totals["opened"].as_u64().unwrap_or(0),
+        gaps_closed: totals["closed"].as_u64().unwrap_or(0),
+        freshness: serde_json::from_value(freshness)?,
+        processors_lag,
+        projections_lag: metric(&metrics, "gapless_projection_lag_records"),
+        dead_letters,
+    })
+}
+
+fn typed<T: serde::de::DeserializeOwned>(rows: Vec<serde_json::Value>) -> Result<Vec<T>> {
+    let typed = rows.into_iter().map(serde_json::from_value);
+    Ok(typed.collect::<Result<_, _>>()?)
+}
+
+/// The value of a metric without labels, in Prometheus' text form.
+fn metric(text: &str, name: &str) -> Option<u64> {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+    line.trim().parse().ok()
+}
+
+fn print(status: &Status) {
+    println!("data folder    {}", status.data_dir);
+    println!("webhook        {}", status.webhook);
+    println!("page           {}", status.page);
+    match status.troubles.as_slice() {
+        [] => println!("parts          all work"),
+        troubles => {
+            for trouble in troubles {
+                println!("trouble        {trouble}");
+            }
+        }
+    }
+    match status.completeness {
+        Some(share) => println!("completeness   {}", percent(share)),
+        None => println!("completeness   nothing is known yet"),
+    }
+    println!(
+        "gaps           {} opened, {} closed",
+        status.gaps_opened, status.gaps_closed
+    );
+    for gaps in &status.open_gaps {
+        println!(
+            "               {} open: {}, the oldest for {}",
+            gaps.gaps,
+            gaps.detector,
+            span(gaps.oldest_seconds)
+        );
+    }
+    let freshness = &status.freshness;
+    if let Some(seconds) = freshness.last_event_seconds_ago {
+        println!("last event     {} ago", span(seconds));
+    }
+    if let (Some(p50), Some(p99)) = (freshness.p50_seconds, freshness.p99_seconds) {
+        println!("freshness      p50 {p50:.1} s, p99 {p99:.1} s over the last hour");
+    }
+    let projections = status.projections_lag;
+    println!(
+        "lag            {} events to process, {} records to show",
+        status.processors_lag,
+        projections.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string())
+    );
+    println!("dead letters   {}", status.dead_letters);
+    if !status.repositories.is_empty() {
+        println!("\ncompleteness  30 days   lacking  open gaps  repository");
+    }
+    for repository in &status.repositories {
+        println!(
+            "{:>12}  {:>8}  {:>7}  {:>9}  {}",
+            percent(repository.completeness),
+            percent(repository.completeness_30_days),
+            repository.lacking,
+            repository.open_gaps,
+            repository.repository
+        );
+    }
+}
+
+/// Rounded down: what lacks anything is never shown as whole.
+fn percent(share: f64) -> String {
+    format!("{:.2} %", (share * 10_000.0).floor() / 100.0)
+}
+
+/// Seconds in the unit that a person would say.
+fn span(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        ..7_200 => format!("{} min", seconds / 60),
+        ..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lacks_anything_is_never_shown_as_whole() {
+        assert_eq!(percent(1.0), "100.00 %");
+        assert_eq!(percent(0.999_999), "99.99 %");
+    }
+
+    #[test]
+    fn a_metric_is_found_by_its_whole_name() {
+        let text = "# TYPE a gauge\na_b 5\na 7\n";
+        assert_eq!(metric(text, "a"), Some(7));
+        assert_eq!(metric(text, "b"), None);
+    }
+}
