@@ -1,0 +1,122 @@
+//! The controls: what the same job costs at the least, with the same libraries and settings.
+
+use crate::bodies::secret;
+use crate::part::{say, told};
+use anyhow::{Context, Result};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::routing::post;
+use axum::serve::ListenerExt;
+use gapless_schemas::{Codec, Event};
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, StatusCode};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Message;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::util::Timeout;
+use sha2::Sha256;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+struct Bare {
+    key: Hmac<Sha256>,
+    producer: FutureProducer,
+    topic: String,
+}
+
+/// Axum, HMAC, produce; says its address and serves until told.
+pub(crate) async fn serve(bootstrap: &str, topic: String) -> Result<()> {
+    // As `gapless_ingest::KafkaLog` sets them.
+    let producer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("acks", "all")
+        .set("enable.idempotence", "true")
+        .set("linger.ms", "5")
+        .set("compression.type", "zstd")
+        .set("compression.level", "1")
+        .set("message.max.bytes", (32 << 20).to_string())
+        .set("message.timeout.ms", "4000")
+        .set("queue.buffering.max.kbytes", (256 << 10).to_string())
+        .create()?;
+    let bare = Arc::new(Bare {
+        key: Hmac::new_from_slice(secret().as_bytes())?,
+        producer,
+        topic,
+    });
+    let router = Router::new()
+        .route("/webhook", post(receive))
+        .layer(DefaultBodyLimit::max(25 << 20))
+        .with_state(bare);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    say(&listener.local_addr()?)?;
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    tokio::select! {
+        served = axum::serve(listener, router) => Ok(served?),
+        () = told() => Ok(()),
+    }
+}
+
+async fn receive(State(bare): State<Arc<Bare>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let (Some(signature), Some(guid)) = (
+        header("x-hub-signature-256")
+            .and_then(|text| text.strip_prefix("sha256="))
+            .and_then(|digits| hex::decode(digits).ok()),
+        header("x-github-delivery"),
+    ) else {
+        return StatusCode::BAD_REQUEST;
+    };
+    let mut mac = bare.key.clone();
+    mac.update(&body);
+    if mac.verify_slice(&signature).is_err() {
+        return StatusCode::UNAUTHORIZED;
+    }
+    let record = FutureRecord::to(&bare.topic)
+        .key(guid)
+        .payload(body.as_ref());
+    match bare.producer.send(record, Timeout::Never).await {
+        Ok(_) => StatusCode::ACCEPTED,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// Reads `events` events from the start and parses each: envelope, then of the payload what the
+/// states need. Gives the seconds that took.
+pub(crate) fn read(bootstrap: &str, topic: &str, events: u64) -> Result<f64> {
+    // As the processors set them.
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("group.id", "bench.bare-reader")
+        .set("enable.auto.commit", "false")
+        .set("check.crcs", "true")
+        .set("fetch.queue.backoff.ms", "10")
+        .set("queued.max.messages.kbytes", "65536")
+        .set("fetch.message.max.bytes", "33554432")
+        .create()?;
+    let began = Instant::now();
+    let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10))?;
+    let found = metadata.topics().first().context("no such topic")?;
+    let mut partitions = TopicPartitionList::new();
+    for partition in found.partitions() {
+        partitions.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
+    }
+    consumer.assign(&partitions)?;
+    let codec = Codec::embedded();
+    let mut parts = 0;
+    for _ in 0..events {
+        let message = consumer
+            .poll(Duration::from_secs(30))
+            .context("the log is shorter than it should be")??;
+        let event: Event = codec.decode(message.payload().unwrap_or_default())?;
+        let (_, lifted) = gapless_core::lift(&event)?;
+        parts += lifted.into_vec().len();
+    }
+    // Used, so that it cannot be left out.
+    std::hint::black_box(parts);
+    Ok(began.elapsed().as_secs_f64())
+}

@@ -1,1 +1,0 @@
-//! Benchmarks against controls, as ratios in one run.
