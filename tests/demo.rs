@@ -7,8 +7,21 @@ use std::process::Command;
 fn run(seed: u64) -> (bool, Value) {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_gapless"))
-        .args(["demo", "--headless", "--json", "--events", "1500", "--repositories", "3"])
-        .args(["--webhook-listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0"])
+        .args([
+            "demo",
+            "--headless",
+            "--json",
+            "--events",
+            "1500",
+            "--repositories",
+            "3",
+        ])
+        .args([
+            "--webhook-listen",
+            "127.0.0.1:0",
+            "--operator-listen",
+            "127.0.0.1:0",
+        ])
         .args(["--seed", &seed.to_string()])
         .arg("--data-dir")
         .arg(folder.path())
@@ -24,11 +37,17 @@ fn run(seed: u64) -> (bool, Value) {
 fn every_figure_equals_the_truth_although_deliveries_were_lost_doubled_late_and_overtaken() {
     let (success, summary) = run(1);
     for fault in ["lost", "doubled", "delayed", "reordered"] {
-        assert!(summary[fault].as_u64().unwrap() > 0, "no delivery was {fault}: {summary:#}");
+        assert!(
+            summary[fault].as_u64().unwrap() > 0,
+            "no delivery was {fault}: {summary:#}"
+        );
     }
     assert_eq!(summary["figures_wrong"], 0, "{summary:#}");
     assert_eq!(summary["completeness"], 1.0, "{summary:#}");
-    assert_eq!(summary["gaps_opened"], summary["gaps_healed"], "{summary:#}");
+    assert_eq!(
+        summary["gaps_opened"], summary["gaps_healed"],
+        "{summary:#}"
+    );
     assert!(summary["gaps_opened"].as_u64().unwrap() > 0, "{summary:#}");
     assert!(success, "{summary:#}");
 }
