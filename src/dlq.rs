@@ -1,5 +1,6 @@
 //! `gapless dlq`: what could not be processed.
 
+use crate::output::say;
 use crate::settings::DataDirFlags;
 use crate::system::RunFile;
 use anyhow::{Context, Result, bail};
@@ -112,12 +113,12 @@ fn list(entries: &[Entry], all: bool, json: bool) -> Result<()> {
         .collect();
     if json {
         let shown: Vec<Value> = shown.into_iter().map(described).collect();
-        println!("{}", serde_json::to_string_pretty(&shown)?);
+        say!("{}", serde_json::to_string_pretty(&shown)?);
         return Ok(());
     }
     for entry in &shown {
         let handled = entry.handled.map_or("", Handling::name);
-        println!(
+        say!(
             "{:<12} {}  {:<8} {handled:<8} {}",
             name(entry),
             entry.at,
@@ -129,7 +130,7 @@ fn list(entries: &[Entry], all: bool, json: bool) -> Result<()> {
         .iter()
         .filter(|entry| entry.handled.is_none())
         .count();
-    println!("{open} not handled, {} in all", entries.len());
+    say!("{open} not handled, {} in all", entries.len());
     Ok(())
 }
 
@@ -151,7 +152,7 @@ fn show(access: &Access, entry: &Entry) -> Result<()> {
         }),
         None => json!({"bytes": hex::encode(&value)}),
     };
-    println!("{}", serde_json::to_string_pretty(&shown)?);
+    say!("{}", serde_json::to_string_pretty(&shown)?);
     Ok(())
 }
 
@@ -171,10 +172,10 @@ fn handle(access: &Access, entries: &[Entry], which: &Which, handling: Handling)
     }
     for entry in &chosen {
         dead_letters::handle(access, entry, handling)?;
-        println!("{} {}", name(entry), handling.name());
+        say!("{} {}", name(entry), handling.name());
     }
     if chosen.is_empty() {
-        println!("nothing to do: every dead letter is handled");
+        say!("nothing to do: every dead letter is handled");
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod config;
 mod demo;
 mod dlq;
 mod doctor;
+mod output;
 mod query;
 mod send;
 mod settings;
@@ -52,10 +53,10 @@ enum Command {
     Doctor(doctor::Doctor),
 }
 
-/// What is logged unless `GAPLESS_LOG` says otherwise.
-const LOG: &str = "warn";
+/// What is logged unless `GAPLESS_LOG` says otherwise. Our own words tell what octocrab would.
+const LOG: &str = "warn,octocrab=off";
 /// A service's log also tells what it does.
-const SERVICE_LOG: &str = "warn,gapless=info,gapless_embedded=info,gapless_engine=info,\
+const SERVICE_LOG: &str = "warn,octocrab=off,gapless=info,gapless_embedded=info,gapless_engine=info,\
      gapless_ingest=info,gapless_projections=info";
 
 fn main() -> ExitCode {

@@ -1,5 +1,6 @@
 //! `gapless send`: recorded deliveries, signed and posted; recorded API answers, imported.
 
+use crate::output::say;
 use crate::settings::DataDirFlags;
 use crate::system::RunFile;
 use anyhow::{Context, Result};
@@ -88,7 +89,7 @@ impl Send {
             reviews,
             left_out,
         } = report?;
-        println!(
+        say!(
             "imported {pull_requests} pull requests, {issues} issues and {reviews} lists of reviews; \
              {left_out} lines left out"
         );
@@ -99,7 +100,7 @@ impl Send {
 /// Prints what sending came to; a delivery that was refused makes it a failure.
 fn summary(report: &SendReport, took: Duration) -> ExitCode {
     let rate = report.sent as f64 / took.as_secs_f64().max(0.001);
-    println!(
+    say!(
         "sent {} deliveries in {:.1} s ({rate:.0}/s); {} attempts made again, {} lines left out",
         report.sent,
         took.as_secs_f64(),
@@ -109,7 +110,7 @@ fn summary(report: &SendReport, took: Duration) -> ExitCode {
     let mut refused = 0;
     for (status, count) in &report.by_status {
         let is_accepted = (200..300).contains(status);
-        println!("  {count} answered with {status}");
+        say!("  {count} answered with {status}");
         refused += if is_accepted { 0 } else { *count };
     }
     if refused == 0 {

@@ -1,5 +1,6 @@
 //! `gapless show OWNER/REPO#N`: one pull request or issue, and what made it.
 
+use crate::output::say;
 use crate::query::{Reader, literal};
 use crate::settings::DataDirFlags;
 use crate::system::RunFile;
@@ -89,7 +90,7 @@ impl Show {
                 "gaps": known.gaps,
                 "events": known.events,
             });
-            println!("{}", serde_json::to_string_pretty(&shown)?);
+            say!("{}", serde_json::to_string_pretty(&shown)?);
         } else {
             self.print(&known);
         }
@@ -107,7 +108,15 @@ impl Show {
              WHERE (lower(repository) = {name} OR has(arrayMap(n -> lower(n), names), {name})){host} \
              ORDER BY is_current DESC, first_seen_at DESC"
         );
-        let rows = reader.rows(&sql).await?;
+        let mut rows = reader.rows(&sql).await?;
+        if rows.is_empty() {
+            // One of which no event could be read.
+            let sql = format!(
+                "SELECT host, repository_id FROM gapless.events WHERE lower(repository) = {name}{host} \
+                 AND repository_id != 0 GROUP BY host, repository_id"
+            );
+            rows = reader.rows(&sql).await?;
+        }
         let Some(first) = rows.first() else {
             bail!(
                 "no repository {} is known; names are as on GitHub",
@@ -135,19 +144,19 @@ impl Show {
             .kind
             .unwrap_or("known by number only")
             .replace('_', " ");
-        println!("{} ({kind})", self.item);
+        say!("{} ({kind})", self.item);
         if let Some(Value::Object(state)) = &known.state {
             for (name, value) in state.iter().filter(|(_, value)| !is_nothing(value)) {
-                println!("  {name:<24} {}", words(value));
+                say!("  {name:<24} {}", words(value));
             }
         }
-        println!("gaps: {}", known.gaps.len());
+        say!("gaps: {}", known.gaps.len());
         for gap in &known.gaps {
             let outcome = match gap["is_open"].as_bool() {
                 Some(true) => "open".to_owned(),
                 _ => words(&gap["outcome"]),
             };
-            println!(
+            say!(
                 "  {} {:<10} {:<22} {}",
                 words(&gap["opened_at"]),
                 outcome,
@@ -155,17 +164,17 @@ impl Show {
                 words(&gap["evidence"])
             );
         }
-        println!("events: {}", known.events.len());
+        say!("events: {}", known.events.len());
         let earlier = known.events.len().saturating_sub(EVENTS_SHOWN);
         if earlier > 0 {
-            println!("  … {earlier} earlier ones: --json shows all");
+            say!("  … {earlier} earlier ones: --json shows all");
         }
         for event in known.events.iter().skip(earlier) {
             let kind = match event["action"].as_str() {
                 Some(action) => format!("{}.{action}", words(&event["kind"])),
                 None => words(&event["kind"]),
             };
-            println!(
+            say!(
                 "  {} {:<9} {kind:<40} {}/{}/{}",
                 words(&event["received_at"]),
                 words(&event["source"]),

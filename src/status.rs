@@ -1,6 +1,7 @@
 //! `gapless status`: how complete the figures are, what is missing, and how far behind.
 
 use crate::dlq;
+use crate::output::say;
 use crate::query::Reader;
 use crate::settings::DataDirFlags;
 use crate::system::RunFile;
@@ -69,13 +70,13 @@ struct Freshness {
     p99_seconds: Option<f64>,
 }
 
-const REPOSITORIES: &str = "SELECT host, repository, \
-    sum(known) / greatest(sum(known + lacking), 1) AS share, \
-    if(sum(known + lacking) = 0, 1., share) AS completeness, \
-    sumIf(known + lacking, day > today() - 30) AS facts_30, \
-    if(facts_30 = 0, 1., sumIf(known, day > today() - 30) / facts_30) AS completeness_30_days, \
-    toInt64(sum(c.lacking)) AS lacking, toInt64(sum(gaps_open)) AS open_gaps \
-    FROM gapless.completeness AS c GROUP BY host, repository ORDER BY completeness, repository";
+const REPOSITORIES: &str = "SELECT host, repository, if(f = 0, 1., k / f) AS completeness, \
+    if(f_30 = 0, 1., k_30 / f_30) AS completeness_30_days, \
+    toInt64(l) AS lacking, toInt64(g) AS open_gaps FROM \
+    (SELECT host, repository, sum(known) AS k, sum(lacking) AS l, k + l AS f, \
+     sumIf(known, day > today() - 30) AS k_30, \
+     k_30 + sumIf(lacking, day > today() - 30) AS f_30, sum(gaps_open) AS g \
+     FROM gapless.completeness GROUP BY host, repository) ORDER BY completeness, repository";
 
 const OPEN_GAPS: &str = "SELECT detector, toUInt32(count()) AS gaps, \
     toInt64(max(age_seconds)) AS oldest_seconds FROM gapless.gaps WHERE is_open \
@@ -100,7 +101,7 @@ impl StatusCommand {
         let mut status = read(&run, access).await?;
         status.data_dir = data_dir.display().to_string();
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&status)?);
+            say!("{}", serde_json::to_string_pretty(&status)?);
         } else {
             print(&status);
         }
@@ -166,27 +167,28 @@ fn metric(text: &str, name: &str) -> Option<u64> {
 }
 
 fn print(status: &Status) {
-    println!("data folder    {}", status.data_dir);
-    println!("webhook        {}", status.webhook);
-    println!("page           {}", status.page);
+    say!("data folder    {}", status.data_dir);
+    say!("webhook        {}", status.webhook);
+    say!("page           {}", status.page);
     match status.troubles.as_slice() {
-        [] => println!("parts          all work"),
+        [] => say!("parts          all work"),
         troubles => {
             for trouble in troubles {
-                println!("trouble        {trouble}");
+                say!("trouble        {trouble}");
             }
         }
     }
     match status.completeness {
-        Some(share) => println!("completeness   {}", percent(share)),
-        None => println!("completeness   nothing is known yet"),
+        Some(share) => say!("completeness   {}", percent(share)),
+        None => say!("completeness   nothing is known yet"),
     }
-    println!(
+    say!(
         "gaps           {} opened, {} closed",
-        status.gaps_opened, status.gaps_closed
+        status.gaps_opened,
+        status.gaps_closed
     );
     for gaps in &status.open_gaps {
-        println!(
+        say!(
             "               {} open: {}, the oldest for {}",
             gaps.gaps,
             gaps.detector,
@@ -195,23 +197,23 @@ fn print(status: &Status) {
     }
     let freshness = &status.freshness;
     if let Some(seconds) = freshness.last_event_seconds_ago {
-        println!("last event     {} ago", span(seconds));
+        say!("last event     {} ago", span(seconds));
     }
     if let (Some(p50), Some(p99)) = (freshness.p50_seconds, freshness.p99_seconds) {
-        println!("freshness      p50 {p50:.1} s, p99 {p99:.1} s over the last hour");
+        say!("freshness      p50 {p50:.1} s, p99 {p99:.1} s over the last hour");
     }
     let projections = status.projections_lag;
-    println!(
+    say!(
         "lag            {} events to process, {} records to show",
         status.processors_lag,
         projections.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string())
     );
-    println!("dead letters   {}", status.dead_letters);
+    say!("dead letters   {}", status.dead_letters);
     if !status.repositories.is_empty() {
-        println!("\ncompleteness  30 days   lacking  open gaps  repository");
+        say!("\ncompleteness  30 days   lacking  open gaps  repository");
     }
     for repository in &status.repositories {
-        println!(
+        say!(
             "{:>12}  {:>8}  {:>7}  {:>9}  {}",
             percent(repository.completeness),
             percent(repository.completeness_30_days),

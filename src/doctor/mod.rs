@@ -4,6 +4,7 @@ mod machine;
 mod services;
 
 use crate::config::Config;
+use crate::output::say;
 use crate::settings::{Stores, UpFlags};
 use anyhow::Result;
 use clap::Args;
@@ -73,7 +74,7 @@ impl Doctor {
                 .collect(),
         };
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&checks)?);
+            say!("{}", serde_json::to_string_pretty(&checks)?);
         } else {
             print(&checks);
         }
@@ -108,17 +109,17 @@ fn print(checks: &[Check]) {
             Verdict::Note => "note",
             Verdict::Failed => "FAILED",
         };
-        println!("{mark:<7} {:<14} {}", check.name, check.words);
+        say!("{mark:<7} {:<14} {}", check.name, check.words);
     }
     let failed = checks
         .iter()
         .filter(|check| check.verdict == Verdict::Failed)
         .count();
     match failed {
-        0 => println!("\nNothing stands in the way of `gapless up`."),
-        1 => println!("\nOne check failed: `gapless up` will not work before that is put right."),
-        several => println!(
-            "\n{several} checks failed: `gapless up` will not work before they are put right."
-        ),
+        0 => say!("\nNothing stands in the way of `gapless up`."),
+        1 => say!("\nOne check failed: `gapless up` will not work before that is put right."),
+        several => {
+            say!("\n{several} checks failed: `gapless up` will not work before they are put right.")
+        }
     }
 }

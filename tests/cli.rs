@@ -1,0 +1,384 @@
+//! The real binary, as a person or a supervisor runs it.
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
+
+/// Starting takes seconds; a machine under load takes longer.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+fn gapless(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gapless"));
+    command.current_dir(folder);
+    // What the tests' own environment tells is no part of them, but for the cache.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if name.starts_with("GAPLESS_") && name != "GAPLESS_CACHE_DIR" {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    gapless(folder).args(arguments).output().expect("it starts")
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn printed(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn an_unknown_command_is_answered_with_the_nearest() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), &["stauts"]);
+    assert!(!output.status.success());
+    assert!(errors(&output).contains("status"), "{}", errors(&output));
+}
+
+#[test]
+fn a_damaged_configuration_stops_everything_before_anything_is_started() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("gapless.toml"),
+        "[listn]\nwebhook = \"x\"\n[[sources]]\nowner = \"a/b\"\n",
+    )
+    .unwrap();
+    for command in ["up", "doctor"] {
+        let output = run(folder.path(), &[command]);
+        assert_eq!(output.status.code(), Some(1), "{command}");
+        let said = errors(&output) + &printed(&output);
+        for part in [
+            "gapless.toml",
+            "[listn]",
+            "did you mean listen?",
+            "\"a/b\" is no login",
+        ] {
+            assert!(said.contains(part), "{command} does not say {part}: {said}");
+        }
+        assert!(!folder.path().join("gapless-data").exists(), "{command}");
+    }
+    fs::write(folder.path().join("gapless.toml"), "owner = ").unwrap();
+    let said = errors(&run(folder.path(), &["up"]));
+    assert!(
+        said.starts_with("gapless: gapless.toml, line 1: this is no TOML"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_machine_without_java_maven_and_npm_is_told_what_to_install() {
+    let folder = tempfile::tempdir().unwrap();
+    let bare = |command: &str| {
+        let mut bare = gapless(folder.path());
+        bare.args([command, "--cache-dir", "cache"])
+            .args([
+                "--webhook-listen",
+                "127.0.0.1:0",
+                "--operator-listen",
+                "127.0.0.1:0",
+            ])
+            .env("PATH", folder.path())
+            .env_remove("JAVA_HOME");
+        bare.output().expect("it starts")
+    };
+    let doctor = bare("doctor");
+    assert_eq!(doctor.status.code(), Some(1));
+    for advice in ["JDK 17", "mvn was not found", "npm was not found"] {
+        assert!(printed(&doctor).contains(advice), "{}", printed(&doctor));
+    }
+    let up = bare("up");
+    assert_eq!(up.status.code(), Some(1));
+    let said = errors(&up);
+    let last = said.lines().last().unwrap_or_default();
+    assert!(
+        last.starts_with("gapless: ") && last.contains("install"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_taken_port_is_named_with_the_flag_that_chooses_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (flag, other) in [
+        ("--webhook-listen", "--operator-listen"),
+        ("--operator-listen", "--webhook-listen"),
+    ] {
+        let arguments = [flag, address.as_str(), other, "127.0.0.1:0"];
+        for command in ["up", "doctor"] {
+            let output = run(folder.path(), &[&[command], &arguments[..]].concat());
+            assert_eq!(output.status.code(), Some(1), "{command}");
+            let said = errors(&output) + &printed(&output);
+            assert!(said.contains(&address) && said.contains(flag), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_made_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let output = run(folder.path(), &["up", "--data-dir", "file/data"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = errors(&output);
+    assert!(
+        said.contains("file/data") && said.contains("--data-dir"),
+        "{said}"
+    );
+}
+
+#[test]
+fn commands_for_a_running_gapless_say_that_none_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands: [&[&str]; 4] = [
+        &["status"],
+        &["show", "o/r#1"],
+        &["dlq", "list"],
+        &["send", "file"],
+    ];
+    for command in commands {
+        let output = run(folder.path(), command);
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        let said = errors(&output);
+        assert!(
+            said.contains("nothing runs on the data folder gapless-data"),
+            "{said}"
+        );
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+/// A Gapless that was started with `up`.
+struct Up {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Up {
+    fn start(folder: &Path) -> Self {
+        let log = fs::File::create(folder.join("up.err")).unwrap();
+        let child = gapless(folder)
+            .args([
+                "up",
+                "--webhook-listen",
+                "127.0.0.1:0",
+                "--operator-listen",
+                "127.0.0.1:0",
+            ])
+            .stdout(fs::File::create(folder.join("up.out")).unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("it starts");
+        let mut up = Self {
+            child,
+            folder: folder.to_owned(),
+        };
+        wait_for("up to have started", || {
+            let ended = up.child.try_wait().unwrap();
+            assert!(ended.is_none(), "{ended:?}: {}", up.log());
+            folder.join("gapless-data/run.json").exists().then_some(())
+        });
+        up
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("up.err")).unwrap()
+    }
+
+    fn run_file(&self) -> Value {
+        let text = fs::read(self.folder.join("gapless-data/run.json")).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    }
+
+    fn address(&self, of: &str) -> String {
+        format!("http://{}", self.run_file()[of].as_str().unwrap())
+    }
+
+    /// JSON that a command prints.
+    fn json(&self, arguments: &[&str]) -> Option<Value> {
+        let output = run(&self.folder, arguments);
+        serde_json::from_slice(&output.stdout).ok()
+    }
+
+    fn stop(mut self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let status = wait_for("up to stop", || self.child.try_wait().unwrap());
+        assert!(status.success(), "{status}: {}", self.log());
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // After a failed assertion only: its parts die with it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn get(url: String) -> (u16, String) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = client.get(url).send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+fn payload(title: &Value) -> Value {
+    let user = json!({"login": "alice", "id": 11, "type": "User"});
+    let repository = json!({"id": 5, "name": "r", "full_name": "o/r", "private": false,
+        "owner": {"login": "o", "id": 9, "type": "Organization"}, "default_branch": "main"});
+    json!({"action": "opened", "number": 7, "repository": repository, "sender": user,
+        "pull_request": {"id": 70, "number": 7, "title": title, "state": "open", "draft": false,
+            "user": user, "created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05Z",
+            "closed_at": null, "merged_at": null, "merged": false, "labels": [], "assignees": [],
+            "requested_reviewers": [], "requested_teams": [],
+            "head": {"sha": "a".repeat(40), "ref": "topic", "repo": repository},
+            "base": {"sha": "b".repeat(40), "ref": "main", "repo": repository}}})
+}
+
+/// A recording with one delivery that can be read and one that cannot.
+fn recording(folder: &Path) -> PathBuf {
+    let line = |guid: &str, title: Value| {
+        json!({"kind": "webhook", "event": "pull_request", "delivery_id": guid, "body": payload(&title)})
+            .to_string()
+    };
+    let path = folder.join("recording.ndjson");
+    let lines = [line("g1", json!("A title")), line("g2", json!(5))];
+    fs::write(&path, lines.join("\n") + "\n").unwrap();
+    path
+}
+
+/// One life of one data folder, in order: what each step needs takes seconds to start.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_accepted_is_shown_survives_a_stop_and_is_there_after_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let up = Up::start(folder);
+    let operator = up.address("operator_address");
+
+    // Health, readiness, metrics, the registry's read API, and what a person is told.
+    assert_eq!(get(format!("{operator}/healthz")).await.0, 200);
+    let began = Instant::now();
+    while get(format!("{operator}/readyz")).await.0 != 200 {
+        assert!(began.elapsed() < PATIENCE, "never ready: {}", up.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let (status, metrics) = get(format!("{operator}/metrics")).await;
+    assert!(status == 200 && metrics.contains("# TYPE gapless_processed_events_total counter"));
+    let (_, subjects) = get(format!("{operator}/registry/subjects")).await;
+    assert!(subjects.contains("gapless.events.1-value"), "{subjects}");
+    let told = fs::read_to_string(folder.join("up.out")).unwrap();
+    for part in [
+        "/webhook",
+        "gapless-data/webhook-secret",
+        "application/json",
+        &operator,
+    ] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+
+    // The secret is its owner's alone, and in no log.
+    let secret_path = folder.join("gapless-data/webhook-secret");
+    let secret = fs::read_to_string(&secret_path).unwrap();
+    for path in [&secret_path, &folder.join("gapless-data/run.json")] {
+        let mode = fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+    }
+    assert!(!told.contains(secret.trim()) && !up.log().contains(secret.trim()));
+
+    // A second instance on the folder is refused.
+    let second = run(folder, &["up"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(
+        errors(&second).contains("in use by another gapless"),
+        "{}",
+        errors(&second)
+    );
+
+    // Deliveries: forged ones are refused, signed ones are taken and shown.
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let forged = client
+        .post(format!("{}/webhook", up.address("webhook_address")))
+        .header("Content-Type", "application/json")
+        .header("X-GitHub-Event", "pull_request")
+        .header("X-GitHub-Delivery", "forged")
+        .header("X-Hub-Signature-256", format!("sha256={}", "0".repeat(64)))
+        .body("{}");
+    assert_eq!(forged.send().await.unwrap().status(), 401);
+    let file = recording(folder);
+    let sent = run(folder, &["send", file.to_str().unwrap()]);
+    assert!(sent.status.success(), "{}", errors(&sent));
+    assert!(
+        printed(&sent).contains("2 answered with 202"),
+        "{}",
+        printed(&sent)
+    );
+    let shown = wait_for("the pull request to be shown", || {
+        let shown = up.json(&["show", "o/r#7", "--json"])?;
+        (shown["state"]["title"] == "A title" && shown["events"].as_array()?.len() == 2)
+            .then_some(shown)
+    });
+    assert_eq!(shown["kind"], "pull_request");
+    assert_eq!(shown["state"]["author"], "alice");
+
+    // The other one is a dead letter, which is replayed (and fails again), then dropped.
+    let open = || {
+        up.json(&["dlq", "list", "--json"])
+            .and_then(|l| l.as_array().cloned())
+    };
+    let letter = wait_for("the dead letter", || open()?.first().cloned());
+    assert_eq!(letter["reason"], "payload");
+    let name = letter["name"].as_str().unwrap();
+    let look = up.json(&["dlq", "show", name]).unwrap();
+    assert_eq!(look["event"]["number"], 7);
+    assert!(run(folder, &["dlq", "replay", name]).status.success());
+    let again = wait_for("the replayed event to fail again", || {
+        open()?.into_iter().find(|letter| letter["name"] != name)
+    });
+    assert!(
+        run(folder, &["dlq", "drop", again["name"].as_str().unwrap()])
+            .status
+            .success()
+    );
+    assert_eq!(open().unwrap(), Vec::<Value>::new());
+    let status = wait_for("nothing to lag", || {
+        let status = up.json(&["status", "--json"])?;
+        (status["processors_lag"] == 0 && status["projections_lag"] == 0).then_some(status)
+    });
+    assert_eq!(
+        (&status["dead_letters"], &status["troubles"]),
+        (&json!(0), &json!([]))
+    );
+    assert_eq!(status["repositories"][0]["repository"], "o/r");
+
+    // Stopped in order, started again, and there it is.
+    up.stop();
+    assert!(!folder.join("gapless-data/run.json").exists());
+    let up = Up::start(folder);
+    assert_eq!(fs::read_to_string(&secret_path).unwrap(), secret);
+    let shown = up.json(&["show", "o/r#7", "--json"]).expect("it is shown");
+    assert_eq!(shown["state"]["title"], "A title");
+    let sent = run(folder, &["send", file.to_str().unwrap()]);
+    assert!(sent.status.success(), "{}", errors(&sent));
+    up.stop();
+}
