@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// What keeps the stores running, and the data folder ours.
 pub(super) enum Running {
-    Embedded(Embedded),
+    Embedded(Box<Embedded>),
     External { _lock: DataDirLock },
 }
 
@@ -94,7 +94,7 @@ async fn embedded(settings: &Settings) -> Result<(Running, Places)> {
             ("ClickHouse", embedded.clickhouse_state()),
         ],
     };
-    Ok((Running::Embedded(embedded), places))
+    Ok((Running::Embedded(Box::new(embedded)), places))
 }
 
 async fn external_ones(settings: &Settings, external: &External) -> Result<(Running, Places)> {

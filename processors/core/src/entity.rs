@@ -38,7 +38,7 @@ impl fmt::Display for Key {
 }
 
 impl Key {
-    /// The key that [`Key::to_string`] wrote, or nothing where the text is no key.
+    /// The key whose text form is `text`, or nothing where it is no key.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(4, '/');
         let kind = parts.next()?;
