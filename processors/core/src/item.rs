@@ -311,15 +311,11 @@ impl Item {
                 urgency: Urgency::Gap,
             });
         };
-        let proven = self.lifecycle.proven_until();
         let unread = self
             .unreadable
             .iter()
             .filter_map(|(id, at)| Some((at.0?, id)));
-        if let Some((at, id)) = unread
-            .filter(|(at, _)| proven.is_none_or(|until| until <= *at))
-            .min()
-        {
+        if let Some((at, id)) = unread.filter(|(at, _)| !self.lifecycle.proves(*at)).min() {
             ask(
                 Detector::DeadLetter,
                 at,
@@ -359,14 +355,14 @@ impl Item {
                 .transitions(self.created_at.0, headline.closed_at);
             if let Some((at, evidence)) = impossibility(&transitions, Some(&headline.state), draft)
                 // A timeline later than all that is known has said all that GitHub will say.
-                && self.lifecycle.proven_until().is_none_or(|until| self.updated_at().is_some_and(|at| at > until))
+                && self.updated_at().is_none_or(|at| !self.lifecycle.proves(at))
             {
                 ask(Detector::ImpossibleTransition, at, evidence);
             }
         }
         if questions.is_empty()
             && let Some(at) = self.updated_at()
-            && self.lifecycle.proven_until().is_none_or(|until| at > until)
+            && !self.lifecycle.proves(at)
         {
             questions.push(Question {
                 detector: Detector::UnprovenHistory,

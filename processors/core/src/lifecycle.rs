@@ -14,7 +14,7 @@
 //! Storing merged runs instead would lose: "closed at 1" and "closed at 9" merged into one, then
 //! "reopened at 5" arrives late, and nobody knows that it was closed again.
 
-use crate::law::{Join, Register, Stamp};
+use crate::law::{Join, Register, Stamp, settles};
 use crate::payload::TimelineEvent;
 use gapless_schemas::{Event, Timestamp, Transition, TransitionKind};
 use serde::{Deserialize, Serialize};
@@ -87,9 +87,15 @@ impl Lifecycle {
             .join(Register::new(Stamp::undated(event), transitions));
     }
 
-    /// Up to when a complete timeline is known.
-    pub(crate) fn proven_until(&self) -> Option<Timestamp> {
-        self.timeline.stamp().map(|stamp| stamp.as_of)
+    /// Whether a complete timeline tells all that happened up to and in the second of `at`.
+    ///
+    /// One requested within that second, or shortly after, does not: an answer asked for at
+    /// 20:29:21.4 shows a merging of 20:29:21, and not the review that follows at 20:29:21.7 under
+    /// the same `updated_at`. Were it taken for proof, nobody would ask again.
+    pub(crate) fn proves(&self, at: Timestamp) -> bool {
+        self.timeline
+            .stamp()
+            .is_some_and(|stamp| settles(stamp.as_of, at))
     }
 
     /// The one sequence that all witnesses agree on, oldest first. `created_at` opens it;

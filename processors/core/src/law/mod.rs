@@ -12,6 +12,7 @@ mod stamp;
 pub use extremum::{Earliest, Latest};
 pub use register::Register;
 pub use stamp::Stamp;
+pub(crate) use stamp::settles;
 
 /// A join-semilattice: `join` is idempotent, commutative and associative.
 pub trait Join {

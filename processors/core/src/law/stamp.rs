@@ -23,13 +23,18 @@ pub struct Stamp {
 /// ended: clocks differ, and replicas lag.
 const SETTLED_AFTER_MILLIS: i64 = 10_000;
 
+/// Whether an answer requested at `requested` shows how the second of `entity_time` ended.
+pub(crate) fn settles(requested: Timestamp, entity_time: Timestamp) -> bool {
+    requested.millis_since(entity_time) > SETTLED_AFTER_MILLIS
+}
+
 impl Stamp {
     /// The stamp of something that `event` tells as of `entity_time`.
     pub fn new(event: &Event, entity_time: Timestamp) -> Self {
         let settled = matches!(event.source, Source::Snapshot | Source::Listing)
-            && event.requested_at.is_some_and(|requested| {
-                requested.millis_since(entity_time) > SETTLED_AFTER_MILLIS
-            });
+            && event
+                .requested_at
+                .is_some_and(|requested| settles(requested, entity_time));
         Self {
             entity_time,
             settled,

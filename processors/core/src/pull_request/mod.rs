@@ -116,8 +116,7 @@ impl State {
     /// Answers do not tell the pushes that were lost; after a complete timeline all that is left
     /// to know of them is their commits, so breaks up to then are not asked about again.
     fn broken_chain(&self) -> Option<(Timestamp, String)> {
-        let proven = self.item.lifecycle.proven_until();
-        let asks = |at: &Timestamp| proven.is_none_or(|until| *at > until);
+        let asks = |at: &Timestamp| !self.item.lifecycle.proves(*at);
         let reached = |sha: &String| {
             self.first_head
                 .0
@@ -186,6 +185,7 @@ impl Entity for State {
             ("its merging", self.merged_at.contested()),
             ("branches or head", self.branches.contested()),
             ("requested reviewers", self.requested.contested()),
+            ("sizes or who merged it", self.figures.contested()),
         ];
         if let Some((what, stamp)) = contested
             .into_iter()
