@@ -2,7 +2,8 @@
 
 use gapless_core::Record as State;
 use gapless_engine::Output;
-use gapless_schemas::{Codec, Topics};
+use gapless_schemas::{Codec, Event, Source, Topics};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -129,4 +130,101 @@ impl Broker {
         let key = (group, topic.to_owned(), partition);
         self.shared().committed.get(&key).copied()
     }
+
+    /// See [`crate::Outcome::history`].
+    pub(crate) fn history(&self, repository_id: i64, number: i64) -> Vec<String> {
+        let partition = self
+            .topics
+            .partition_of_repository(&self.host_of(repository_id), repository_id);
+        let records = self.read(&self.topics.events(), partition, 0, usize::MAX);
+        let told = records.into_iter().filter_map(|record| {
+            let event: Event = self.codec.decode(&record.value?).ok()?;
+            let payload: Value = serde_json::from_slice(&event.payload).ok()?;
+            let is_about = |item: &Value| item["number"] == number;
+            let about = match event.source {
+                Source::Listing => {
+                    let items = payload["items"].as_array()?;
+                    format!("as {}", items.iter().find(|item| is_about(item))?)
+                }
+                _ if event.number == Some(number) => match event.source {
+                    Source::Gap => payload.to_string(),
+                    _ => object_of(&payload),
+                },
+                _ => return None,
+            };
+            (event.repository_id == Some(repository_id)).then(|| {
+                let (kind, action) = (event.kind, event.action.unwrap_or_default());
+                let asked = event.requested_at.map(|at| format!(", asked {at}"));
+                format!(
+                    "{}: {kind} {action} received {}{} {about}",
+                    record.offset,
+                    event.received_at,
+                    asked.unwrap_or_default()
+                )
+            })
+        });
+        told.collect()
+    }
+
+    /// The host whose events name the repository.
+    fn host_of(&self, repository_id: i64) -> String {
+        let hosts = ["github.com", "ghes.example.com"];
+        let is_there = |host: &&&str| {
+            let partition = self.topics.partition_of_repository(host, repository_id);
+            let records = self.read(&self.topics.events(), partition, 0, usize::MAX);
+            records.into_iter().any(|record| {
+                let event = record.value.map(|value| self.codec.decode::<Event>(&value));
+                event.is_some_and(|event| {
+                    event.is_ok_and(|event| {
+                        event.repository_id == Some(repository_id) && event.host == **host
+                    })
+                })
+            })
+        };
+        hosts
+            .iter()
+            .find(is_there)
+            .map_or(hosts[0], |host| *host)
+            .to_owned()
+    }
+}
+
+/// The state-deciding fields of the objects in a payload.
+fn object_of(payload: &Value) -> String {
+    const FIELDS: [&str; 9] = [
+        "updated_at",
+        "state",
+        "draft",
+        "title",
+        "labels",
+        "closed_at",
+        "merged_at",
+        "merged_by",
+        "comments",
+    ];
+    let show = |name: &str| {
+        let object = payload.get(name)?.as_object()?;
+        let fields = FIELDS.iter().filter_map(|field| {
+            let value = match (object.get(*field)?, *field) {
+                (Value::Array(labels), "labels") => {
+                    labels.iter().map(|it| it["name"].clone()).collect()
+                }
+                (Value::Object(user), "merged_by") => user["login"].clone(),
+                (value, _) => value.clone(),
+            };
+            Some(format!("{field} {value}"))
+        });
+        let shown: Vec<String> = fields.collect();
+        Some(format!("{name}: {}", shown.join(", ")))
+    };
+    let objects = ["issue", "pull_request"]
+        .iter()
+        .filter_map(|name| show(name));
+    let mut objects: Vec<String> = objects.collect();
+    if let Some(timeline) = payload.get("timeline").and_then(Value::as_array) {
+        let entry = |entry: &Value| format!("{} {}", entry["event"], entry["created_at"]);
+        let entries: Vec<String> = timeline.iter().map(entry).collect();
+        objects.push(format!("timeline: {}", entries.join("; ")));
+    }
+    objects.join(" | ")
 }

@@ -26,12 +26,20 @@ use http::{HeaderMap, HeaderValue, Method};
 use std::sync::{Arc, Mutex};
 
 /// What came of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Outcome {
     /// What happened.
     pub counts: Counts,
     /// Everything that differs from the truth, in words; nothing where all is right.
     pub wrong: Vec<String>,
+    log: Broker,
+}
+
+impl Outcome {
+    /// Every event about an item, in the log's order, a line each: to see how it came to a state.
+    pub fn history(&self, repository_id: i64, number: i64) -> Vec<String> {
+        self.log.history(repository_id, number)
+    }
 }
 
 /// Webhook deliveries of a run, at least.
@@ -68,17 +76,27 @@ pub fn simulate(seed: u64, planted: Option<Planted>) -> Outcome {
     Run::new(seed, planted).run()
 }
 
+/// Three of four lives have the rates that the demo has; every fourth is a bad one, with five times
+/// the losses and half of the changes in one second with another. Every fifth is on a GHES.
 fn options(seed: u64) -> Options {
+    let is_bad = seed.is_multiple_of(4);
+    let ordinary = Options::default();
     Options {
         seed,
         repositories: 3,
         changes: DELIVERIES,
         span_days: SPAN_DAYS,
         faults: Faults {
-            lost: 0.05,
+            lost: if is_bad { 0.25 } else { 0.05 },
             doubled: 0.10,
-            delayed: 0.05,
+            delayed: if is_bad { 0.20 } else { 0.05 },
             reordered: 0.10,
+        },
+        same_second_share: if is_bad { 0.5 } else { 0.1 },
+        host: if seed.is_multiple_of(5) {
+            "ghes.example.com".to_owned()
+        } else {
+            ordinary.host.clone()
         },
         api_faults: ApiFaults {
             error_500_rate: 0.02,
@@ -88,7 +106,7 @@ fn options(seed: u64) -> Options {
         },
         requests_per_hour: u32::MAX,
         payload: PayloadForm::Compact,
-        ..Options::default()
+        ..ordinary
     }
 }
 
@@ -149,7 +167,7 @@ impl Run {
             clock.clone(),
             Arc::clone(&intake),
             part(),
-            schedule.pick(&[0.0, 0.1, 0.5]),
+            schedule.pick(&[0.0, 0.3, 0.9]),
         );
         let troubles = Troubles {
             crash: 0.004,
@@ -238,6 +256,7 @@ impl Run {
         Outcome {
             counts: self.counts,
             wrong,
+            log: self.broker,
         }
     }
 
@@ -260,6 +279,11 @@ impl Run {
             while let Some(place) = self.planned.iter().position(|(at, _)| *at <= self.arrivals) {
                 let (_, planned) = self.planned.swap_remove(place);
                 self.go_wrong(planned);
+            }
+            if self.trouble.happens(0.05) {
+                // Its memory of recent deliveries dies with it.
+                self.webhook = webhook(&self.options, &self.intake, &self.clock);
+                self.counts.add("restart of the webhook");
             }
             let headers = headers(&arrival.delivery, &self.options.secret);
             let body = arrival.delivery.body.to_vec();
@@ -363,9 +387,9 @@ fn webhook(
         api_base_url: String::new(),
         token: None,
     };
-    // So few that some second copies are let through.
+    // So few that second copies are let through where others come between.
     let limits = Limits {
-        recent_max: 4,
+        recent_max: 1,
         ..Limits::default()
     };
     Webhook::new(&[source], limits, Arc::clone(intake), clock.clone())

@@ -1,7 +1,7 @@
 //! Many seeds, each a whole life of an organisation; and bugs that some seed must find.
 //!
-//! `GAPLESS_SEED=7` runs that seed alone and prints what happened; `GAPLESS_SEEDS=10000` runs more
-//! of them.
+//! `GAPLESS_SEED=7` runs that seed alone and prints what happened, with `GAPLESS_ITEM=5/3` also every
+//! event about item 3 of repository 5; `GAPLESS_SEEDS=10000` runs more of them.
 
 use gapless_simulation::{Counts, Outcome, Planted, simulate};
 use std::sync::Mutex;
@@ -60,6 +60,13 @@ fn every_state_and_every_bucket_of_every_seed_equals_the_truth() {
         for line in &outcome.wrong {
             eprintln!("{line}");
         }
+        let item = std::env::var("GAPLESS_ITEM").unwrap_or_default();
+        if let Some((repository, number)) = item.split_once('/') {
+            let parse = |text: &str| text.parse().expect("GAPLESS_ITEM is REPOSITORY/NUMBER");
+            for line in outcome.history(parse(repository), parse(number)) {
+                eprintln!("{line}");
+            }
+        }
         assert!(outcome.wrong.is_empty(), "{}", shown(seed, &outcome));
         return;
     }
@@ -68,7 +75,9 @@ fn every_state_and_every_bucket_of_every_seed_equals_the_truth() {
     run(seeds, None, |seed, outcome| {
         counts.lock().unwrap().merge(&outcome.counts);
         if !outcome.wrong.is_empty() {
-            failed.lock().unwrap().push(shown(seed, &outcome));
+            let shown = shown(seed, &outcome);
+            eprintln!("{shown}");
+            failed.lock().unwrap().push(shown);
         }
         true
     });
