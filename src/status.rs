@@ -70,13 +70,14 @@ struct Freshness {
     p99_seconds: Option<f64>,
 }
 
-const REPOSITORIES: &str = "SELECT host, repository, if(f = 0, 1., k / f) AS completeness, \
-    if(f_30 = 0, 1., k_30 / f_30) AS completeness_30_days, \
+const REPOSITORIES: &str = "SELECT host, \
+    if(name = '', concat('id ', toString(repository_id)), name) AS repository, \
+    if(f = 0, 1., k / f) AS completeness, if(f_30 = 0, 1., k_30 / f_30) AS completeness_30_days, \
     toInt64(l) AS lacking, toInt64(g) AS open_gaps FROM \
-    (SELECT host, repository, sum(known) AS k, sum(lacking) AS l, k + l AS f, \
-     sumIf(known, day > today() - 30) AS k_30, \
+    (SELECT host, repository_id, any(repository) AS name, \
+     sum(known) AS k, sum(lacking) AS l, k + l AS f, sumIf(known, day > today() - 30) AS k_30, \
      k_30 + sumIf(lacking, day > today() - 30) AS f_30, sum(gaps_open) AS g \
-     FROM gapless.completeness GROUP BY host, repository) ORDER BY completeness, repository";
+     FROM gapless.completeness GROUP BY host, repository_id) ORDER BY completeness, repository";
 
 const OPEN_GAPS: &str = "SELECT detector, toUInt32(count()) AS gaps, \
     toInt64(max(age_seconds)) AS oldest_seconds FROM gapless.gaps WHERE is_open \
@@ -233,8 +234,8 @@ fn percent(share: f64) -> String {
 fn span(seconds: i64) -> String {
     match seconds {
         ..120 => format!("{seconds} s"),
-        ..7_200 => format!("{} min", seconds / 60),
-        ..172_800 => format!("{} h", seconds / 3_600),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
         _ => format!("{} days", seconds / 86_400),
     }
 }

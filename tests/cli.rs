@@ -246,6 +246,7 @@ async fn get(url: String) -> (u16, String) {
 fn payload(title: &Value) -> Value {
     let user = json!({"login": "alice", "id": 11, "type": "User"});
     let repository = json!({"id": 5, "name": "r", "full_name": "o/r", "private": false,
+        "updated_at": "2026-01-01T00:00:00Z",
         "owner": {"login": "o", "id": 9, "type": "Organization"}, "default_branch": "main"});
     json!({"action": "opened", "number": 7, "repository": repository, "sender": user,
         "pull_request": {"id": 70, "number": 7, "title": title, "state": "open", "draft": false,
@@ -363,13 +364,14 @@ async fn what_was_accepted_is_shown_survives_a_stop_and_is_there_after_the_next_
     assert_eq!(open().unwrap(), Vec::<Value>::new());
     let status = wait_for("nothing to lag", || {
         let status = up.json(&["status", "--json"])?;
-        (status["processors_lag"] == 0 && status["projections_lag"] == 0).then_some(status)
+        let is_caught_up = status["processors_lag"] == 0 && status["projections_lag"] == 0;
+        let is_known = status["repositories"][0]["repository"] == "o/r";
+        (is_caught_up && is_known).then_some(status)
     });
     assert_eq!(
         (&status["dead_letters"], &status["troubles"]),
         (&json!(0), &json!([]))
     );
-    assert_eq!(status["repositories"][0]["repository"], "o/r");
 
     // Stopped in order, started again, and there it is.
     up.stop();
