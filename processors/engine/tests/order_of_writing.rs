@@ -1,0 +1,288 @@
+//! The order of writing, with the store on disk: a death at any point, at any batch, repeats work
+//! and loses nothing.
+
+use gapless_core::Key;
+use gapless_core::detect::Patience;
+use gapless_engine::store::{DiskStore, MemoryStore, Store};
+use gapless_engine::{CrashPoint, Halt, Input, Log, LogError, Output, Settings, Task, drive};
+use gapless_schemas::{Codec, Event, PayloadForm, Source, Timestamp, ids, version};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+const PARTITION: i32 = 3;
+const EPOCH: u16 = 2;
+const START_SECONDS: i64 = 1_600_000_000;
+
+fn settings() -> Settings {
+    Settings {
+        events_topic: "gapless.events.2".to_owned(),
+        epoch: EPOCH,
+        patience: Patience {
+            grace_seconds: 60,
+            audit_after_seconds: 600,
+            retry_after_seconds: 300,
+        },
+        codec: Codec::embedded(),
+    }
+}
+
+fn time(second: i64) -> String {
+    Timestamp::from_seconds(START_SECONDS + second).to_string()
+}
+
+fn webhook(second: i64, payload: &[u8]) -> Input {
+    let event = Event {
+        event_id: ids::webhook_event_id("github.com", &second.to_string(), payload),
+        source: Source::Webhook,
+        kind: "issues".to_owned(),
+        action: None,
+        host: "github.com".to_owned(),
+        owner: Some("o".to_owned()),
+        owner_id: Some(1),
+        repository: Some("o/r".to_owned()),
+        repository_id: Some(5),
+        number: Some(1),
+        hook_target_id: None,
+        occurred_at: None,
+        first_delivered_at: None,
+        requested_at: None,
+        received_at: Timestamp::from_seconds(START_SECONDS + second),
+        credential_kind: None,
+        headers: BTreeMap::new(),
+        payload_form: PayloadForm::Raw,
+        payload: payload.to_vec(),
+    };
+    Input {
+        offset: 0,
+        value: Codec::embedded().encode(&event).unwrap(),
+    }
+}
+
+fn issue(second: i64, number: i64, state: &str) -> Input {
+    let closed_at = if state == "closed" {
+        Value::from(time(second))
+    } else {
+        Value::Null
+    };
+    let payload = json!({"issue": {"id": number * 10, "number": number, "state": state, "title": "t",
+        "user": {"id": 1, "login": "a"}, "labels": [], "assignees": [], "created_at": time(number),
+        "updated_at": time(second), "closed_at": closed_at}});
+    webhook(second, &serde_json::to_vec(&payload).unwrap())
+}
+
+/// Batches of a small life: issue 2 is missing long enough to become a gap, then arrives; among
+/// them a value that is no event and a payload that is no JSON.
+fn batches() -> Vec<Vec<Input>> {
+    let no_event = Input {
+        offset: 0,
+        value: b"no event".to_vec(),
+    };
+    let mut batches = vec![
+        vec![issue(10, 1, "open"), issue(11, 3, "open")],
+        vec![issue(12, 1, "closed"), no_event],
+        vec![issue(20, 3, "closed"), webhook(21, b"{\"issue\": 7")],
+        vec![issue(120, 4, "open")],
+        vec![issue(130, 2, "open"), issue(131, 1, "open")],
+        vec![issue(900, 5, "open")],
+    ];
+    let mut offset = 0;
+    for input in batches.iter_mut().flatten() {
+        input.offset = offset;
+        offset += 1;
+    }
+    batches
+}
+
+/// The topics, and the group's offset.
+#[derive(Default)]
+struct Topics {
+    appended: Vec<Output>,
+    committed: Option<i64>,
+}
+
+impl Log for Topics {
+    fn produce(&mut self, partition: i32, outputs: &[Output]) -> Result<(), LogError> {
+        assert_eq!(partition, PARTITION);
+        self.appended.extend_from_slice(outputs);
+        Ok(())
+    }
+
+    fn commit(&mut self, partition: i32, next_offset: i64) -> Result<(), LogError> {
+        assert_eq!(partition, PARTITION);
+        self.committed = Some(next_offset);
+        Ok(())
+    }
+}
+
+/// What readers of the topics end up with: of each key the greatest version; of events, commands
+/// and dead letters each id once.
+#[derive(Debug, Default, PartialEq)]
+struct Read {
+    states: BTreeMap<Key, String>,
+    ids: BTreeSet<String>,
+}
+
+fn read(topics: &Topics) -> Read {
+    let mut newest = BTreeMap::new();
+    let mut read = Read::default();
+    for output in &topics.appended {
+        match output {
+            Output::State(key, record) => {
+                let version = record.version();
+                if newest.get(key).is_none_or(|known| *known <= version) {
+                    newest.insert(key.clone(), version);
+                    read.states.insert(key.clone(), format!("{record:?}"));
+                }
+            }
+            Output::Event(event) => drop(read.ids.insert(event.event_id.clone())),
+            Output::Refetch(refetch) => drop(read.ids.insert(refetch.command_id.clone())),
+            Output::DeadLetter(letter) => {
+                read.ids
+                    .insert(format!("{} {}", letter.offset, letter.reason));
+            }
+        }
+    }
+    read
+}
+
+fn open<S: Store>(store: S, topics: &Topics) -> Task<S> {
+    Task::open(PARTITION, settings(), store, topics.committed).unwrap()
+}
+
+/// What is to be read again after a start.
+fn rest<S: Store>(task: &Task<S>) -> Vec<Vec<Input>> {
+    let from = task.start_offset();
+    let batches = batches().into_iter().map(|mut batch| {
+        batch.retain(|input| input.offset >= from);
+        batch
+    });
+    batches.filter(|batch| !batch.is_empty()).collect()
+}
+
+fn undisturbed() -> Topics {
+    let mut topics = Topics::default();
+    let mut task = open(MemoryStore::default(), &topics);
+    for batch in batches() {
+        drive(&mut task, &mut topics, &batch, |_| true).unwrap();
+    }
+    topics
+}
+
+/// Dies at `point` in batch number `doomed`, then starts again from the store on disk.
+fn with_a_death(folder: &Path, point: CrashPoint, doomed: usize) -> (Topics, usize) {
+    let path = folder.join("states.redb");
+    let mut topics = Topics::default();
+    let mut task = open(DiskStore::open(&path).unwrap(), &topics);
+    for (place, batch) in batches().iter().enumerate() {
+        let died = drive(&mut task, &mut topics, batch, |reached| {
+            place != doomed || reached != point
+        });
+        if place == doomed {
+            assert!(matches!(died, Err(Halt::Crashed(at)) if at == point));
+            break;
+        }
+        died.unwrap();
+    }
+    drop(task);
+    let before = topics.appended.len();
+    let mut task = open(DiskStore::open(&path).unwrap(), &topics);
+    for batch in rest(&task) {
+        drive(&mut task, &mut topics, &batch, |_| true).unwrap();
+    }
+    (topics, before)
+}
+
+#[test]
+fn a_death_at_any_point_of_any_batch_ends_in_the_same_outputs() {
+    let expected = read(&undisturbed());
+    assert!(expected.states.len() > 5, "{expected:?}");
+    for point in CrashPoint::ALL {
+        for doomed in 0..batches().len() {
+            let folder = tempfile::tempdir().unwrap();
+            let (topics, _) = with_a_death(folder.path(), point, doomed);
+            assert_eq!(read(&topics), expected, "{point:?} in batch {doomed}");
+            let end = batches().into_iter().flatten().count() as i64;
+            assert_eq!(topics.committed, Some(end));
+        }
+    }
+}
+
+#[test]
+fn what_was_stored_but_not_committed_is_emitted_again_though_it_changes_nothing() {
+    for doomed in 0..batches().len() {
+        let folder = tempfile::tempdir().unwrap();
+        let (topics, before) = with_a_death(folder.path(), CrashPoint::Stored, doomed);
+        let states = |outputs: &[Output]| -> BTreeSet<(Key, i64)> {
+            let states = outputs.iter().filter_map(|output| match output {
+                Output::State(key, record) => Some((key.clone(), record.version())),
+                _ => None,
+            });
+            states.collect()
+        };
+        let first = batches()[doomed][0].offset;
+        let of_the_doomed = |(_, found): &(Key, i64)| {
+            let last = batches()[doomed].last().map_or(first, |input| input.offset);
+            (version(EPOCH, first)..=version(EPOCH, last)).contains(found)
+        };
+        let appended: BTreeSet<_> = states(&topics.appended[..before])
+            .into_iter()
+            .filter(of_the_doomed)
+            .collect();
+        assert!(!appended.is_empty(), "batch {doomed} says nothing");
+        let again = states(&topics.appended[before..]);
+        assert!(again.is_superset(&appended), "batch {doomed}");
+    }
+}
+
+#[test]
+fn a_takeover_without_a_disk_replays_in_silence_up_to_the_groups_offset() {
+    let expected = undisturbed();
+    for done in 0..batches().len() {
+        let mut topics = Topics::default();
+        let mut task = open(MemoryStore::default(), &topics);
+        for batch in &batches()[..done] {
+            drive(&mut task, &mut topics, batch, |_| true).unwrap();
+        }
+        let before = topics.appended.len();
+        let mut taken_over = open(MemoryStore::default(), &topics);
+        assert_eq!(taken_over.start_offset(), 0);
+        // The replay comes in one long batch; the rest as it came before.
+        let all: Vec<Input> = batches()[..done].concat();
+        if !all.is_empty() {
+            drive(&mut taken_over, &mut topics, &all, |_| true).unwrap();
+        }
+        assert_eq!(topics.appended.len(), before, "after {done} batches");
+        for batch in &batches()[done..] {
+            drive(&mut taken_over, &mut topics, batch, |_| true).unwrap();
+        }
+        assert_eq!(read(&topics).states, read(&expected).states);
+        let mut seen = BTreeSet::new();
+        for output in &topics.appended {
+            if let Output::State(key, record) = output {
+                let is_new = seen.insert((key.clone(), record.version()));
+                assert!(is_new, "{key} twice at version {}", record.version());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_goes_to_the_dead_letters_and_stops_nothing() {
+    let topics = undisturbed();
+    let letters = topics.appended.iter().filter_map(|output| match output {
+        Output::DeadLetter(letter) => Some((letter.offset, letter.reason.as_str())),
+        _ => None,
+    });
+    assert_eq!(
+        letters.collect::<Vec<_>>(),
+        [(3, "envelope"), (5, "payload")]
+    );
+    let last = batches().into_iter().flatten().last().unwrap().offset;
+    assert_eq!(topics.committed, Some(last + 1));
+    let of_the_last = topics.appended.iter().any(|output| match output {
+        Output::State(_, record) => record.version() == version(EPOCH, last),
+        _ => false,
+    });
+    assert!(of_the_last, "the last event's states are appended");
+}
