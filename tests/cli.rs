@@ -178,6 +178,10 @@ struct Up {
 
 impl Up {
     fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    fn start_with(folder: &Path, environment: &[(&str, String)]) -> Self {
         let log = fs::File::create(folder.join("up.err")).unwrap();
         let child = gapless(folder)
             .args([
@@ -187,6 +191,7 @@ impl Up {
                 "--operator-listen",
                 "127.0.0.1:0",
             ])
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdout(fs::File::create(folder.join("up.out")).unwrap())
             .stderr(log)
             .spawn()
@@ -214,6 +219,34 @@ impl Up {
 
     fn address(&self, of: &str) -> String {
         format!("http://{}", self.run_file()[of].as_str().unwrap())
+    }
+
+    /// The variables with which another Gapless uses this one's Kafka and ClickHouse.
+    fn as_services(&self) -> Vec<(&'static str, String)> {
+        let users = fs::read(self.folder.join("gapless-data/clickhouse-users.json")).unwrap();
+        let users: Value = serde_json::from_slice(&users).unwrap();
+        let run = self.run_file();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        vec![
+            ("GAPLESS_KAFKA_BOOTSTRAP", text(&run["kafka_bootstrap"])),
+            ("GAPLESS_CLICKHOUSE_URL", text(&run["clickhouse_url"])),
+            (
+                "GAPLESS_CLICKHOUSE_WRITER_USER",
+                text(&users["writer"]["user"]),
+            ),
+            (
+                "GAPLESS_CLICKHOUSE_WRITER_PASSWORD",
+                text(&users["writer"]["password"]),
+            ),
+            (
+                "GAPLESS_CLICKHOUSE_READER_USER",
+                text(&users["reader"]["user"]),
+            ),
+            (
+                "GAPLESS_CLICKHOUSE_READER_PASSWORD",
+                text(&users["reader"]["password"]),
+            ),
+        ]
     }
 
     /// JSON that a command prints.
@@ -382,5 +415,28 @@ async fn what_was_accepted_is_shown_survives_a_stop_and_is_there_after_the_next_
     assert_eq!(shown["state"]["title"], "A title");
     let sent = run(folder, &["send", file.to_str().unwrap()]);
     assert!(sent.status.success(), "{}", errors(&sent));
+
+    // Another Gapless, on these as services of their own: it starts none, and shows the same.
+    let other = tempfile::tempdir().unwrap();
+    let services = up.as_services();
+    let doctor = gapless(other.path())
+        .args([
+            "doctor",
+            "--webhook-listen",
+            "127.0.0.1:0",
+            "--operator-listen",
+            "127.0.0.1:0",
+        ])
+        .envs(services.iter().map(|(name, value)| (name, value)))
+        .output()
+        .unwrap();
+    assert!(doctor.status.success(), "{}", printed(&doctor));
+    let second = Up::start_with(other.path(), &services);
+    assert!(!other.path().join("gapless-data/kafka").exists());
+    let shown = second
+        .json(&["show", "o/r#7", "--json"])
+        .expect("it is shown");
+    assert_eq!(shown["state"]["title"], "A title");
+    second.stop();
     up.stop();
 }

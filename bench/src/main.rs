@@ -22,6 +22,7 @@ mod process;
 mod replay;
 mod report;
 mod running;
+mod stages;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -47,6 +48,8 @@ enum What {
     Replay,
     /// Accepted by the webhook to visible in ClickHouse.
     Freshness,
+    /// What each stage costs on one thread, without Kafka and ClickHouse.
+    Stages,
 }
 
 /// How much to measure.
@@ -101,9 +104,15 @@ fn main() -> ExitCode {
 async fn measure(cli: &Cli) -> Result<()> {
     let wanted = |what| cli.what.is_none_or(|only| only == what);
     let measure = &cli.measure;
+    if cli.what == Some(What::Stages) {
+        return stages().await?.print(measure.json);
+    }
     let stack = places::Stack::start(measure.folder.as_deref()).await?;
     let measured = async {
-        let mut report = report::Report::default();
+        let mut report = match cli.what {
+            None => stages().await?,
+            Some(_) => report::Report::default(),
+        };
         if wanted(What::Intake) {
             report.intake = Some(intake::measure(&stack, measure).await?);
         }
@@ -121,4 +130,12 @@ async fn measure(cli: &Cli) -> Result<()> {
     };
     stack.stop().await;
     report?.print(measure.json)
+}
+
+/// The stages' costs, measured on a thread that does nothing else.
+async fn stages() -> Result<report::Report> {
+    Ok(report::Report {
+        stages: tokio::task::spawn_blocking(stages::measure).await??,
+        ..report::Report::default()
+    })
 }

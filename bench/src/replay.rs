@@ -128,7 +128,8 @@ impl Clock for SetClock {
     }
 }
 
-fn headers(delivery: &Delivery, secret: &str) -> Result<HeaderMap> {
+/// The request's headers.
+pub(crate) fn headers(delivery: &Delivery, secret: &str) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, value) in delivery.headers(secret) {
         headers.insert(

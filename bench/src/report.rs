@@ -9,6 +9,14 @@ pub(crate) struct Report {
     pub(crate) intake: Option<Intake>,
     pub(crate) replay: Option<Replay>,
     pub(crate) freshness: Option<Freshness>,
+    pub(crate) stages: Vec<Stage>,
+}
+
+/// One stage's CPU time for each event, in microseconds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Stage {
+    pub(crate) name: String,
+    pub(crate) cpu_us: f64,
 }
 
 /// Intake; each figure is the median of the rounds.
@@ -109,6 +117,9 @@ impl Report {
         if json {
             println!("{}", serde_json::to_string_pretty(self)?);
             return Ok(());
+        }
+        for Stage { name, cpu_us } in &self.stages {
+            println!("{cpu_us:8.1} µs  {name}");
         }
         if let Some(intake) = &self.intake {
             intake.print();

@@ -4,6 +4,7 @@ use gapless_core::{Key, Kind, State, lift};
 use gapless_schemas::{Detector, Event, PayloadForm, Source, Timestamp, ids};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::slice;
 
 const NOON: &str = "2025-01-01T12:00:00Z";
 
@@ -75,9 +76,9 @@ fn an_answer_asked_for_within_the_second_of_the_last_change_does_not_prove_its_h
         snapshot("2025-01-01T12:00:08Z", NOON),
         snapshot("2025-01-01T12:00:11Z", NOON),
     );
-    assert_eq!(asked(&[within.clone()]), [Detector::UnprovenHistory]);
+    assert_eq!(asked(slice::from_ref(&within)), [Detector::UnprovenHistory]);
     assert_eq!(asked(&[shortly_after]), [Detector::UnprovenHistory]);
-    assert_eq!(asked(&[settled.clone()]), []);
+    assert_eq!(asked(slice::from_ref(&settled)), []);
     assert_eq!(asked(&[within, settled]), []);
 }
 

@@ -53,7 +53,7 @@ impl Join for Of {
 
 /// What three histories tell of each entity of `kind` obeys the law.
 fn entity_holds(kind: Kind, histories: [&[Event]; 3]) -> Result<(), TestCaseError> {
-    let [a, b, c] = histories.map(|events| fold(events));
+    let [a, b, c] = histories.map(fold);
     let keys = a.keys().chain(b.keys()).chain(c.keys());
     let mut keys: Vec<&Key> = keys.filter(|key| key.kind == kind).collect();
     keys.sort();

@@ -86,10 +86,8 @@ fn batches() -> Vec<Vec<Input>> {
         vec![issue(130, 2, "open"), issue(131, 1, "open")],
         vec![issue(900, 5, "open")],
     ];
-    let mut offset = 0;
-    for input in batches.iter_mut().flatten() {
+    for (input, offset) in batches.iter_mut().flatten().zip(0..) {
         input.offset = offset;
-        offset += 1;
     }
     batches
 }

@@ -4,8 +4,11 @@ use gapless_core::Record as State;
 use gapless_engine::Output;
 use gapless_schemas::{Codec, Event, Source, Topics};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What stands before each time of a payload that nobody can read.
+pub(crate) const UNREADABLE_TIME: &str = "on the day of";
 
 /// A record of a topic.
 #[derive(Clone, Debug)]
@@ -129,6 +132,31 @@ impl Broker {
     ) -> Option<i64> {
         let key = (group, topic.to_owned(), partition);
         self.shared().committed.get(&key).copied()
+    }
+
+    /// Record keys that the dead letters must have: the places of all events that nobody can read.
+    pub(crate) fn unreadable_places(&self) -> BTreeSet<String> {
+        let topic = self.topics.events();
+        let places = self.partitions().flat_map(|partition| {
+            let records = self.read(&topic, partition, 0, usize::MAX);
+            let unreadable = records.into_iter().filter(|record| {
+                let value = record.value.as_deref().unwrap_or_default();
+                let words = UNREADABLE_TIME.as_bytes();
+                value.windows(words.len()).any(|window| window == words)
+            });
+            let places = unreadable.map(|record| format!("{topic}/{partition}/{}", record.offset));
+            places.collect::<Vec<_>>()
+        });
+        places.collect()
+    }
+
+    /// Record keys of the dead letters.
+    pub(crate) fn dead_letters(&self) -> BTreeSet<String> {
+        let topic = self.topics.dead_letters();
+        let letters = self
+            .partitions()
+            .flat_map(|partition| self.read(&topic, partition, 0, usize::MAX));
+        letters.map(|record| record.key).collect()
     }
 
     /// See [`crate::Outcome::history`].

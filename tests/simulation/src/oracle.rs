@@ -51,12 +51,9 @@ pub(crate) fn differences(
             ));
         }
     }
-    let dead = broker
-        .partitions()
-        .map(|partition| broker.end(&broker.topics.dead_letters(), partition));
-    let dead: i64 = dead.sum();
-    if dead > 0 {
-        wrong.push(format!("{dead} dead letters"));
+    let (letters, unreadable) = (broker.dead_letters(), broker.unreadable_places());
+    for place in letters.symmetric_difference(&unreadable) {
+        wrong.push(format!("the dead letters are wrong about {place}"));
     }
     wrong
 }

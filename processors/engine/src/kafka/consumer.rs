@@ -131,7 +131,6 @@ impl Consumer {
             .set("check.crcs", "true")
             .set("fetch.queue.backoff.ms", "10")
             .set("queued.max.messages.kbytes", "65536")
-            .set("fetch.message.max.bytes", "33554432")
             .set("partition.assignment.strategy", "range");
         for (name, value) in &options.client_settings {
             config.set(name, value);
