@@ -279,6 +279,7 @@ fn batch(number: i64) -> Batch {
             reason: String::new(),
             issued_at: Timestamp::from_seconds(1),
             attempt: 1,
+            urgency: gapless_schemas::Urgency::Gap,
         },
         partition: 0,
         offset: 0,

@@ -339,6 +339,7 @@ async fn issue(config: &KafkaConfig, topics: &Topics, repository_id: i64, number
         reason: "a test".into(),
         issued_at: Timestamp::from_seconds(1),
         attempt: 1,
+        urgency: gapless_schemas::Urgency::Gap,
     };
     let value = Codec::embedded().encode(&command).unwrap();
     let topic = topics.refetches();

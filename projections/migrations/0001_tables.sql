@@ -213,7 +213,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`gaps` (
     `opened_at` DateTime64(3, 'UTC') COMMENT 'When it was opened. Unit: UTC.',
     `closed_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it was closed; NULL while it is open. Unit: UTC.',
     `is_open` Bool COMMENT 'Whether it is still open.',
-    `outcome` LowCardinality(Nullable(String)) COMMENT 'How it ended: arrived (late, by itself), fetched, explained (GitHub says there is nothing) or dropped (by a person).',
+    `outcome` LowCardinality(Nullable(String)) COMMENT 'How it ended: arrived (late, by itself), fetched or explained (GitHub says there is nothing).',
     `answers` Int64 COMMENT 'Answers that were asked for on its behalf. Unit: answers.',
     `heal_seconds` Nullable(Int64) COMMENT 'Opening to closing; NULL while it is open. Unit: seconds.',
     `daily.day` Array(Date) COMMENT 'What it adds to gaps_daily: the day of since.',

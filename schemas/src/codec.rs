@@ -298,6 +298,7 @@ mod tests {
             reason: "why".into(),
             issued_at: Timestamp::from_seconds(3),
             attempt: 1,
+            urgency: crate::Urgency::Gap,
         };
         let mut codec = Codec::embedded();
         let mut bytes = codec.encode(&refetch).unwrap();

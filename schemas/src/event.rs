@@ -1,33 +1,34 @@
 //! The envelope: one immutable fact that reached Gapless, with the bytes as they came.
 
 use crate::Timestamp;
+use crate::named::named;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Where an event came from. The order of the variants is part of the Avro schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename = "Source", rename_all = "snake_case")]
-pub enum Source {
-    /// A verified webhook delivery: kind is `X-GitHub-Event`, payload its JSON.
-    Webhook,
-    /// What the API said of one thing: see [`SnapshotKind`].
-    Snapshot,
-    /// What the API said when asked for a list: see [`ListingKind`].
-    Listing,
-    /// A line of a public archive, in the Events API's form.
-    Archive,
-    /// A question that a detector opened or closed: see [`crate::GapEvent`].
-    Gap,
+named! {
+    /// Where an event came from.
+    pub enum Source {
+        /// A verified webhook delivery: kind is `X-GitHub-Event`, payload its JSON.
+        Webhook = "webhook",
+        /// What the API said of one thing: see [`SnapshotKind`].
+        Snapshot = "snapshot",
+        /// What the API said when asked for a list: see [`ListingKind`].
+        Listing = "listing",
+        /// A line of a public archive, in the Events API's form.
+        Archive = "archive",
+        /// A question that a detector opened or closed: see [`crate::GapEvent`].
+        Gap = "gap",
+    }
 }
 
-/// How the payload relates to what was received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename = "PayloadForm", rename_all = "snake_case")]
-pub enum PayloadForm {
-    /// Byte for byte as received.
-    Raw,
-    /// Parts were taken out; the rest is as received.
-    Redacted,
+named! {
+    /// How the payload relates to what was received.
+    pub enum PayloadForm {
+        /// Byte for byte as received.
+        Raw = "raw",
+        /// Parts were taken out; the rest is as received.
+        Redacted = "redacted",
+    }
 }
 
 /// The envelope that every record of the events topic holds (`schemas/avro/event.avsc`).

@@ -7,6 +7,7 @@ mod codec;
 mod dead_letter;
 mod event;
 pub mod ids;
+mod named;
 mod refetch;
 mod state;
 mod time;
@@ -18,7 +19,7 @@ pub use event::{
     Event, GAPS_HEADER, IssuesListing, ItemSnapshot, ListingKind, PayloadForm, RepositorySnapshot,
     SnapshotKind, Source,
 };
-pub use refetch::Refetch;
+pub use refetch::{Refetch, Urgency};
 pub use state::{
     Account, Detector, Gap, GapEvent, GapOutcome, HeadChange, Issue, LedgerBlock, LedgerDay,
     Presence, PullRequest, Repository, Review, Transition, TransitionKind,

@@ -1,5 +1,17 @@
 use crate::Timestamp;
+use crate::named::named;
 use serde::{Deserialize, Serialize};
+
+named! {
+    /// What becomes of a question that stands, and how soon its command is answered.
+    pub enum Urgency {
+        /// Something is missing: a gap is opened, and lowers completeness until it is closed.
+        Gap = "gap",
+        /// Nothing shows that something is missing, but nothing proves that nothing is: GitHub is
+        /// asked when there is room, and no gap is opened.
+        Audit = "audit",
+    }
+}
 
 /// A command: ask GitHub (`schemas/avro/refetch.avsc`). Issuing it twice is harmless: its id names
 /// the gap and the attempt. It is kept on its topic until a tombstone says that its answer is in
@@ -24,4 +36,6 @@ pub struct Refetch {
     pub issued_at: Timestamp,
     /// Which attempt for this gap, from 1.
     pub attempt: i32,
+    /// How soon it is answered: gaps before audits.
+    pub urgency: Urgency,
 }

@@ -243,6 +243,7 @@ mod tests {
                 reason: String::new(),
                 issued_at: Timestamp::from_millis(0),
                 attempt: 1,
+                urgency: gapless_schemas::Urgency::Gap,
             },
             partition: 0,
             offset: 0,

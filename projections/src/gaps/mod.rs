@@ -89,7 +89,7 @@ pub(crate) static MAPPING: LazyLock<Vec<Mapped<GapRow>>> = LazyLock::new(|| {
         column(("opened_at", Type::Time, "UTC", "When it was opened."), |r| r.state.opened_at.into()),
         column(("closed_at", TIME, "UTC", "When it was closed; NULL while it is open."), |r| r.state.closed_at.into()),
         column(("is_open", Type::Bool, "", "Whether it is still open."), |r| r.is_open().into()),
-        column(("outcome", NAME, "", "How it ended: arrived (late, by itself), fetched, explained (GitHub says there is nothing) or dropped (by a person)."), |r| r.state.outcome.map(outcome_name).into()),
+        column(("outcome", NAME, "", "How it ended: arrived (late, by itself), fetched or explained (GitHub says there is nothing)."), |r| r.state.outcome.map(GapOutcome::name).into()),
         column(("answers", Type::Int, "answers", "Answers that were asked for on its behalf."), |r| r.state.answers.into()),
         column(("heal_seconds", INT, "seconds", "Opening to closing; NULL while it is open."), |r| r.heal_seconds().into()),
         Mapped::without(Column::computed("age_seconds", INT, "seconds", "Opening to now; NULL once it is closed.",
@@ -104,13 +104,3 @@ pub(crate) static MAPPING: LazyLock<Vec<Mapped<GapRow>>> = LazyLock::new(|| {
     columns.extend(origin_columns());
     columns
 });
-
-/// The name of an outcome, as in views.
-fn outcome_name(outcome: GapOutcome) -> &'static str {
-    match outcome {
-        GapOutcome::Arrived => "arrived",
-        GapOutcome::Fetched => "fetched",
-        GapOutcome::Explained => "explained",
-        GapOutcome::Dropped => "dropped",
-    }
-}

@@ -1,64 +1,37 @@
 use crate::Timestamp;
+use crate::named::named;
 use serde::{Deserialize, Serialize};
 
-/// What found a gap. The order of the variants is part of the Avro schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename = "Detector", rename_all = "snake_case")]
-pub enum Detector {
-    /// A number below the highest that nobody has explained.
-    NumberSpace,
-    /// `synchronize.before` is not the head that we know.
-    HeadChain,
-    /// A transition that cannot follow the one before it.
-    ImpossibleTransition,
-    /// Two deliveries of one second tell different things.
-    ContestedSecond,
-    /// A listing shows a later `updated_at` than any that we know.
-    Clock,
-    /// An event could not be processed.
-    DeadLetter,
-    /// Only webhooks tell an item's history since its last timeline, and it has been quiet since.
-    UnprovenHistory,
-}
-
-impl Detector {
-    /// All of them, in the schema's order.
-    pub const ALL: [Self; 7] = [
-        Self::NumberSpace,
-        Self::HeadChain,
-        Self::ImpossibleTransition,
-        Self::ContestedSecond,
-        Self::Clock,
-        Self::DeadLetter,
-        Self::UnprovenHistory,
-    ];
-
-    /// Its name, as in figures and logs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NumberSpace => "number_space",
-            Self::HeadChain => "head_chain",
-            Self::ImpossibleTransition => "impossible_transition",
-            Self::ContestedSecond => "contested_second",
-            Self::Clock => "clock",
-            Self::DeadLetter => "dead_letter",
-            Self::UnprovenHistory => "unproven_history",
-        }
+named! {
+    /// What found a gap.
+    pub enum Detector {
+        /// A number below the highest that nobody has explained.
+        NumberSpace = "number_space",
+        /// `synchronize.before` is not the head that we know.
+        HeadChain = "head_chain",
+        /// A transition that cannot follow the one before it.
+        ImpossibleTransition = "impossible_transition",
+        /// Two deliveries of one second tell different things.
+        ContestedSecond = "contested_second",
+        /// A listing shows a later `updated_at` than any that we know.
+        Clock = "clock",
+        /// An event could not be processed.
+        DeadLetter = "dead_letter",
+        /// Only webhooks tell an item's history since its last timeline, and it has been quiet since.
+        UnprovenHistory = "unproven_history",
     }
 }
 
-/// How a gap ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename = "GapOutcome", rename_all = "snake_case")]
-pub enum GapOutcome {
-    /// The missing fact itself arrived, late.
-    Arrived,
-    /// GitHub answered a request made after the gap was opened, and the answer filled it.
-    Fetched,
-    /// GitHub answered that there is nothing to be had: 301, 404, 410.
-    Explained,
-    /// A person dropped the question.
-    Dropped,
+named! {
+    /// How a gap ended.
+    pub enum GapOutcome {
+        /// The missing fact itself arrived, late.
+        Arrived = "arrived",
+        /// GitHub answered a request made after the gap was opened, and the answer filled it.
+        Fetched = "fetched",
+        /// GitHub answered that there is nothing to be had: 301, 404, 410.
+        Explained = "explained",
+    }
 }
 
 /// State of a gap (`schemas/avro/gap.avsc`).

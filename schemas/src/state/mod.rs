@@ -16,36 +16,37 @@ pub use pull_request::{HeadChange, PullRequest, Review};
 pub use repository::Repository;
 
 use crate::Timestamp;
+use crate::named::named;
 use serde::{Deserialize, Serialize};
 
-/// Whether an entity is there, as this installation's credentials can tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename = "Presence", rename_all = "snake_case")]
-pub enum Presence {
-    /// It is there, or was when last heard of.
-    Alive,
-    /// GitHub said that it was deleted (a `deleted` event or 410).
-    Gone,
-    /// 404: deleted, or not visible to this credential; nobody can tell which.
-    Unreachable,
-    /// 301: it lives elsewhere now.
-    Moved,
+named! {
+    /// Whether an entity is there, as this installation's credentials can tell.
+    pub enum Presence {
+        /// It is there, or was when last heard of.
+        Alive = "alive",
+        /// GitHub said that it was deleted (a `deleted` event or 410).
+        Gone = "gone",
+        /// 404: deleted, or not visible to this credential; nobody can tell which.
+        Unreachable = "unreachable",
+        /// 301: it lives elsewhere now.
+        Moved = "moved",
+    }
 }
 
-/// Kinds of transitions in an issue's or pull request's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename = "TransitionKind", rename_all = "snake_case")]
-pub enum TransitionKind {
-    /// Created; exactly one, at `created_at`.
-    Opened,
-    /// Closed, for a pull request also when it was merged.
-    Closed,
-    /// Opened again.
-    Reopened,
-    /// A draft became ready for review.
-    ReadyForReview,
-    /// It became a draft again.
-    ConvertedToDraft,
+named! {
+    /// Kinds of transitions in an issue's or pull request's life.
+    pub enum TransitionKind {
+        /// Created; exactly one, at `created_at`.
+        Opened = "opened",
+        /// Closed, for a pull request also when it was merged.
+        Closed = "closed",
+        /// Opened again.
+        Reopened = "reopened",
+        /// A draft became ready for review.
+        ReadyForReview = "ready_for_review",
+        /// It became a draft again.
+        ConvertedToDraft = "converted_to_draft",
+    }
 }
 
 /// One transition, after witnesses of the same one were matched.

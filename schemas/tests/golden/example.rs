@@ -1,7 +1,9 @@
-//! Examples of a schema, made from the schema itself: one with every field filled for each symbol
-//! of its longest enumeration, and one with everything that may be left out left out.
+//! Examples of a schema, made from the schema itself: one with every field filled for each name of
+//! its longest closed list (a field's `names`), and one with everything that may be left out left
+//! out.
 
 use apache_avro::Schema;
+use apache_avro::schema::RecordField;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 use std::collections::HashMap;
@@ -10,11 +12,12 @@ use std::collections::HashMap;
 pub(crate) fn wires(schema: &Schema, id: u32) -> Vec<String> {
     let mut named = HashMap::new();
     collect(schema, &mut named);
-    let symbols = named.values().map(|schema| match schema {
-        Schema::Enum(schema) => schema.symbols.len(),
-        _ => 0,
+    let fields = named.values().filter_map(|schema| match schema {
+        Schema::Record(record) => Some(&record.fields),
+        _ => None,
     });
-    let full = symbols.max().unwrap_or(0).max(1);
+    let lengths = fields.flatten().map(|field| names(field).len());
+    let full = lengths.max().unwrap_or(0).max(1);
     let writer = GenericDatumWriter::builder(schema)
         .build()
         .expect("its names resolve");
@@ -43,6 +46,23 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
+    /// A value of this field: one of its names, where it has a closed list of them.
+    fn field(&self, field: &RecordField) -> Value {
+        let value = self.value(&field.name, &field.schema);
+        let names = names(field);
+        let Some(name) = names.get(self.number % names.len().max(1)) else {
+            return value;
+        };
+        let name = Value::String(name.clone());
+        match value {
+            Value::Union(place, value) if *value != Value::Null => {
+                Value::Union(place, Box::new(name))
+            }
+            Value::String(_) => name,
+            absent => absent,
+        }
+    }
+
     /// A value of this schema, for a field of this name.
     fn value(&self, field: &str, schema: &Schema) -> Value {
         let count = self.number as i64 + 1;
@@ -78,17 +98,21 @@ impl Maker<'_> {
                 record
                     .fields
                     .iter()
-                    .map(|field| (field.name.clone(), self.value(&field.name, &field.schema)))
+                    .map(|field| (field.name.clone(), self.field(field)))
                     .collect(),
             ),
-            Schema::Enum(schema) => {
-                let symbol = self.number % schema.symbols.len();
-                Value::Enum(symbol as u32, schema.symbols[symbol].clone())
-            }
             Schema::Ref { name } => self.value(field, self.named[&name.to_string()]),
             other => panic!("no schema of ours uses {other:?} yet: say how an example looks"),
         }
     }
+}
+
+/// The closed list of names that the values of this field are taken from.
+fn names(field: &RecordField) -> Vec<String> {
+    let names = field.custom_attributes.get("names");
+    names
+        .map(|names| serde_json::from_value(names.clone()).expect("names are a list of texts"))
+        .unwrap_or_default()
 }
 
 /// The named schemas within `schema`, by name.

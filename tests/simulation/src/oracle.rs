@@ -177,12 +177,7 @@ impl States<'_> {
             }
         }
         for gap in self.of(StateTopic::Gaps, |state: &Gap| state.version) {
-            let outcome = gap.outcome.map_or("open", |outcome| match outcome {
-                gapless_schemas::GapOutcome::Arrived => "arrived late",
-                gapless_schemas::GapOutcome::Fetched => "fetched",
-                gapless_schemas::GapOutcome::Explained => "explained",
-                gapless_schemas::GapOutcome::Dropped => "dropped",
-            });
+            let outcome = gap.outcome.map_or("open", gapless_schemas::GapOutcome::name);
             counts.add(format!("gap by {}, {outcome}", gap.detector.name()));
             if gap.closed_at.is_none() {
                 unfinished.push(format!(

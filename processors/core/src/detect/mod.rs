@@ -14,6 +14,7 @@ mod watch;
 
 pub use watch::{Decision, Patience, Watch, decide};
 
+pub use gapless_schemas::Urgency;
 use gapless_schemas::{Detector, Timestamp};
 
 /// Something that a state cannot answer.
@@ -29,14 +30,4 @@ pub struct Question {
     pub since: Timestamp,
     /// What becomes of it.
     pub urgency: Urgency,
-}
-
-/// What becomes of a question that stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Urgency {
-    /// Something is missing: a gap is opened, and lowers completeness until it is closed.
-    Gap,
-    /// Nothing shows that something is missing, but webhooks alone cannot prove that nothing is:
-    /// GitHub is asked once the item has been quiet, and no gap is opened.
-    Audit,
 }

@@ -93,6 +93,8 @@ pub enum Decision {
         reason: String,
         /// From 1.
         attempt: u32,
+        /// Whether a gap asks, or an audit.
+        urgency: Urgency,
     },
 }
 
@@ -233,6 +235,7 @@ pub fn decide(
                 number,
                 reason: format!("{}: {}", question.detector.name(), question.evidence),
                 attempt,
+                urgency: question.urgency,
             });
         }
     }

@@ -360,6 +360,7 @@ impl<S: Store> Task<S> {
                 number,
                 reason,
                 attempt,
+                urgency,
             } => Output::Refetch(Refetch {
                 command_id,
                 gap_id,
@@ -370,6 +371,7 @@ impl<S: Store> Task<S> {
                 reason,
                 issued_at: self.position.now,
                 attempt: i32::try_from(attempt).unwrap_or(i32::MAX),
+                urgency,
             }),
         }
     }
