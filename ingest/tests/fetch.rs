@@ -291,7 +291,7 @@ fn batch(number: i64) -> Batch {
             number,
         },
         commands: vec![command("g2"), command("g1")],
-        failures: 0,
+        waited_millis: 0,
     }
 }
 

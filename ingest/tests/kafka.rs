@@ -5,8 +5,11 @@
 mod support;
 
 use gapless_embedded::{Embedded, Error, Options, PartCommand};
-use gapless_ingest::fetch::{Clients, FetchMetrics, QueueTimes, WorkerOptions, run_refetch_worker};
-use gapless_ingest::{AppendError, EventLog, KafkaConfig, KafkaLog, ensure_topics};
+use gapless_ingest::fetch::{
+    Clients, FetchMetrics, QueueTimes, WorkerError, WorkerOptions, run_refetch_worker,
+};
+use gapless_ingest::github::{Answer, GitHub, TransportError};
+use gapless_ingest::{AppendError, EventLog, KafkaConfig, KafkaLog, SystemClock, ensure_topics};
 use gapless_schemas::{Codec, Event, PayloadForm, Refetch, Source, Timestamp, Topics};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -100,6 +103,7 @@ async fn on_a_real_kafka_events_are_kept_and_commands_are_answered() {
     every_event_lies_in_its_partition(&config, &topics, &log).await;
     large_events_pass_and_too_large_ones_are_refused(&log).await;
     commands_are_answered_once_and_survive_a_slow_log(&config, &topics).await;
+    a_panic_stops_the_worker_with_an_error(&config, &topics).await;
     embedded.stop().await;
 
     let began = Instant::now();
@@ -321,6 +325,41 @@ async fn commands_are_answered_once_and_survive_a_slow_log(config: &KafkaConfig,
     for event in &log.taken()[answered..] {
         assert_eq!(event.gap_ids().collect::<Vec<_>>(), ["gap-3"]);
     }
+}
+
+/// A GitHub whose client has a fault.
+struct Panics;
+
+impl GitHub for Panics {
+    async fn get(&self, _: &str) -> Result<Answer, TransportError> {
+        panic!("a fault of the client's, as the test wants it")
+    }
+
+    fn host(&self) -> &str {
+        "github.com"
+    }
+
+    fn credential_kind(&self) -> &'static str {
+        "token"
+    }
+}
+
+async fn a_panic_stops_the_worker_with_an_error(config: &KafkaConfig, topics: &Topics) {
+    issue(config, topics, 1, 1, 9).await;
+    let worker = run_refetch_worker(
+        config,
+        topics,
+        Codec::embedded(),
+        Arc::new(Clients::new([(None, Panics)])),
+        SystemClock,
+        Arc::new(MemoryLog::default()),
+        WorkerOptions::default(),
+        Arc::new(FetchMetrics::default()),
+        std::future::pending(),
+    );
+    let ended = tokio::time::timeout(WAIT, worker).await;
+    let error = ended.expect("it does not go on").unwrap_err();
+    assert!(matches!(error, WorkerError::Panicked(_)), "{error}");
 }
 
 /// Writes a command about an item, on behalf of a gap.

@@ -65,18 +65,34 @@ impl<G: GitHub> Clients<G> {
 
     /// The client to ask about a repository: its owner's, else any of its host.
     pub fn of(&self, host: &str, repository: Option<&str>) -> Option<&G> {
+        self.place_of(host, repository)
+            .and_then(|place| self.at(place))
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The client at a place.
+    pub(super) fn at(&self, place: usize) -> Option<&G> {
+        self.0.get(place).map(|(_, github)| github)
+    }
+
+    /// The place of the client to ask about a repository.
+    pub(super) fn place_of(&self, host: &str, repository: Option<&str>) -> Option<usize> {
         let owner = owner_of(repository);
         let of_host = || {
-            let all = self.0.iter();
-            all.filter(|(_, github)| github.host() == host)
+            let all = self.0.iter().enumerate();
+            all.filter(|(_, (_, github))| github.host() == host)
         };
         let same = |configured: &Option<String>| match (configured, &owner) {
             (Some(configured), Some(owner)) => configured.eq_ignore_ascii_case(owner),
             _ => false,
         };
         of_host()
-            .find(|(configured, _)| same(configured))
+            .find(|(_, (configured, _))| same(configured))
             .or_else(|| of_host().next())
-            .map(|(_, github)| github)
+            .map(|(place, _)| place)
     }
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod item;
+mod lanes;
 mod metrics;
 mod offsets;
 mod queue;
@@ -13,5 +14,5 @@ mod worker;
 pub use answer::{AnswerError, Clients, answer};
 pub use item::{FetchError, Target, fetch_item};
 pub use metrics::FetchMetrics;
-pub use queue::{Batch, ItemKey, Patience, Placed, Queue, QueueTimes};
+pub use queue::{Batch, ItemKey, Left, Patience, Placed, Queue, QueueTimes};
 pub use worker::{WorkerError, WorkerOptions, run_refetch_worker};

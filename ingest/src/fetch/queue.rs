@@ -4,9 +4,22 @@
 //! When it ends, all commands of the item leave together and are answered by one snapshot that
 //! names every gap. Commands that come while an answer is under way open a new window: they may
 //! have been issued after its request began, and an answer under way proves nothing about them.
+//! A gap that asks again while it waits joins its earlier command and lengthens nothing.
+//!
+//! **Order**: items that a gap asks for leave before those that only audits ask for, and the
+//! longest waiting first among each.
+//!
+//! **At the bound** (`items_max` items, however many commands each has) an audit gives way: one
+//! that comes is dropped, and a gap that comes takes the place of the audit that is due last. A
+//! dropped audit loses nothing but time: its question stands, and its detector asks again by
+//! itself, waiting twice as long each time. Gaps are never dropped: where only gaps wait,
+//! [`Queue::has_room`] says that no more are to be read, and they stay on their topic.
+//!
+//! Every operation takes a time that grows with the logarithm of what waits, and with the number
+//! of commands of the one item that it touches.
 
-use gapless_schemas::{Refetch, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use gapless_schemas::{Refetch, Timestamp, Urgency};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Windows and waits, in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +30,10 @@ pub struct QueueTimes {
     pub longest_wait_millis: i64,
     /// First wait after a failure; doubled with each further one.
     pub retry_min_millis: i64,
-    /// Longest wait after a failure.
+    /// Longest wait after a failure, and first wait after a denial; doubled with each further one.
     pub retry_max_millis: i64,
+    /// Longest wait after a denial.
+    pub denied_max_millis: i64,
 }
 
 impl Default for QueueTimes {
@@ -28,6 +43,7 @@ impl Default for QueueTimes {
             longest_wait_millis: 2_000,
             retry_min_millis: 1_000,
             retry_max_millis: 300_000,
+            denied_max_millis: 86_400_000,
         }
     }
 }
@@ -37,7 +53,7 @@ impl Default for QueueTimes {
 pub enum Patience {
     /// A moment at first: the fault may be over.
     Growing,
-    /// The longest: it will not be over soon.
+    /// Minutes at first, and up to a day: it will not be over before a person acts.
     Long,
 }
 
@@ -70,8 +86,27 @@ pub struct Batch {
     pub key: ItemKey,
     /// The commands, in the order in which they came.
     pub commands: Vec<Placed>,
-    /// How many times answering them has failed.
-    pub failures: u32,
+    /// How long it waited after the last time that answering failed, in milliseconds; 0: it has
+    /// not failed.
+    pub waited_millis: i64,
+}
+
+/// A command that the queue gives back unanswered. Its place in the topic is done with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Left {
+    /// The same command waits under another place: its answer is that one's.
+    Repeated(Placed),
+    /// An audit for which there is no room: it is buried, and its detector asks again.
+    Dropped(Placed),
+}
+
+impl Left {
+    /// The command.
+    pub fn placed(&self) -> &Placed {
+        match self {
+            Self::Repeated(placed) | Self::Dropped(placed) => placed,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -79,28 +114,52 @@ struct Waiting {
     first_at: Timestamp,
     due_at: Timestamp,
     commands: Vec<Placed>,
-    failures: u32,
+    waited_millis: i64,
 }
 
-/// The waiting commands. Bounded by whoever adds: it stops reading while [`Queue::len`] is high.
-#[derive(Debug, Default)]
+impl Waiting {
+    /// An item that any gap asks for is urgent.
+    fn urgency(&self) -> Urgency {
+        let all = self.commands.iter().map(|placed| placed.command.urgency);
+        all.min().unwrap_or(Urgency::Audit)
+    }
+}
+
+/// The waiting commands.
+#[derive(Debug)]
 pub struct Queue {
     times: QueueTimes,
+    items_max: usize,
     waiting: BTreeMap<ItemKey, Waiting>,
+    /// The items that a gap asks for, by when they are due.
+    gaps: BTreeSet<(Timestamp, ItemKey)>,
+    /// The others.
+    audits: BTreeSet<(Timestamp, ItemKey)>,
+    /// The item of each command that waits, by the command's id.
+    items: HashMap<String, ItemKey>,
 }
 
 impl Queue {
-    /// An empty queue.
-    pub fn new(times: QueueTimes) -> Self {
+    /// An empty queue for about `items_max` items.
+    pub fn new(times: QueueTimes, items_max: usize) -> Self {
         Self {
             times,
+            items_max,
             waiting: BTreeMap::new(),
+            gaps: BTreeSet::new(),
+            audits: BTreeSet::new(),
+            items: HashMap::new(),
         }
     }
 
-    /// Commands that wait.
+    /// Items that wait.
     pub fn len(&self) -> usize {
-        self.waiting.values().map(|item| item.commands.len()).sum()
+        self.waiting.len()
+    }
+
+    /// Commands that wait.
+    pub fn commands(&self) -> usize {
+        self.items.len()
     }
 
     /// Whether none waits.
@@ -108,102 +167,157 @@ impl Queue {
         self.waiting.is_empty()
     }
 
-    /// Takes a command. One that waits already is given back: it needs no answer of its own.
-    pub fn add(&mut self, placed: Placed, now: Timestamp) -> Option<Placed> {
-        let key = ItemKey {
-            host: placed.command.host.clone(),
-            repository_id: placed.command.repository_id,
-            number: placed.command.number,
-        };
+    /// Whether more may be added: not where the bound is reached by gaps alone.
+    pub fn has_room(&self) -> bool {
+        self.len() < self.items_max || !self.audits.is_empty()
+    }
+
+    /// Takes a command. Gives back what needs no answer any more: see [`Left`].
+    pub fn add(&mut self, placed: Placed, now: Timestamp) -> Vec<Left> {
+        let key = ItemKey::of(&placed.command);
+        if self.items.contains_key(&placed.command.command_id) {
+            return vec![Left::Repeated(placed)];
+        }
+        let mut left = Vec::new();
+        if self.len() >= self.items_max && !self.waiting.contains_key(&key) {
+            if placed.command.urgency == Urgency::Audit {
+                return vec![Left::Dropped(placed)];
+            }
+            left = self.drop_last_audit();
+        }
         // An answer must be requested after the command was issued, by whatever clock.
         let issued_at = placed.command.issued_at.plus_millis(1);
         let times = self.times;
-        let item = self.waiting.entry(key).or_insert_with(|| Waiting {
+        self.items
+            .insert(placed.command.command_id.clone(), key.clone());
+        self.change(key, now, |item| {
+            let gap_id = &placed.command.gap_id;
+            let mut known = item.commands.iter();
+            if !known.any(|known| known.command.gap_id == *gap_id) {
+                let window_end = now
+                    .plus_millis(times.window_millis)
+                    .min(item.first_at.plus_millis(times.longest_wait_millis));
+                item.due_at = item.due_at.max(window_end);
+            }
+            item.due_at = item.due_at.max(issued_at);
+            item.commands.push(placed);
+        });
+        left
+    }
+
+    fn drop_last_audit(&mut self) -> Vec<Left> {
+        let last = self.audits.last().map(|(_, key)| key.clone());
+        let batch = last.and_then(|key| self.take(key));
+        let commands = batch.into_iter().flat_map(|batch| batch.commands);
+        commands.map(Left::Dropped).collect()
+    }
+
+    /// Changes an item, which is new where it does not wait yet, and keeps its place in the order.
+    /// One that is left without commands is forgotten.
+    fn change(&mut self, key: ItemKey, now: Timestamp, change: impl FnOnce(&mut Waiting)) {
+        let mut item = self.remove(&key).unwrap_or_else(|| Waiting {
             first_at: now,
             due_at: now,
             commands: Vec::new(),
-            failures: 0,
+            waited_millis: 0,
         });
-        let id = &placed.command.command_id;
-        if item
-            .commands
-            .iter()
-            .any(|known| known.command.command_id == *id)
-        {
-            return Some(placed);
+        change(&mut item);
+        if item.commands.is_empty() {
+            return;
         }
-        item.commands.push(placed);
-        let window_end = now
-            .plus_millis(times.window_millis)
-            .min(item.first_at.plus_millis(times.longest_wait_millis));
-        item.due_at = item.due_at.max(window_end).max(issued_at);
-        None
+        self.order(item.urgency())
+            .insert((item.due_at, key.clone()));
+        self.waiting.insert(key, item);
+    }
+
+    fn order(&mut self, urgency: Urgency) -> &mut BTreeSet<(Timestamp, ItemKey)> {
+        match urgency {
+            Urgency::Gap => &mut self.gaps,
+            Urgency::Audit => &mut self.audits,
+        }
+    }
+
+    fn remove(&mut self, key: &ItemKey) -> Option<Waiting> {
+        let item = self.waiting.remove(key)?;
+        let place = (item.due_at, key.clone());
+        self.order(item.urgency()).remove(&place);
+        Some(item)
+    }
+
+    /// Takes out an item with all its commands.
+    fn take(&mut self, key: ItemKey) -> Option<Batch> {
+        let item = self.remove(&key)?;
+        for placed in &item.commands {
+            self.items.remove(&placed.command.command_id);
+        }
+        Some(Batch {
+            key,
+            commands: item.commands,
+            waited_millis: item.waited_millis,
+        })
     }
 
     /// Takes out a command whose tombstone was read: somebody answered it.
     pub fn answered(&mut self, command_id: &str) -> Option<Placed> {
-        let is_it = |placed: &Placed| placed.command.command_id == command_id;
-        let key = self
-            .waiting
-            .iter()
-            .find(|(_, item)| item.commands.iter().any(is_it))
-            .map(|(key, _)| key.clone())?;
-        let item = self.waiting.get_mut(&key)?;
-        let place = item.commands.iter().position(is_it)?;
-        let placed = item.commands.remove(place);
-        if item.commands.is_empty() {
-            self.waiting.remove(&key);
-        }
-        Some(placed)
+        let key = self.items.remove(command_id)?;
+        let mut found = None;
+        let first_at = self.waiting.get(&key)?.first_at;
+        self.change(key, first_at, |item| {
+            let mut commands = item.commands.iter();
+            let place = commands.position(|placed| placed.command.command_id == command_id);
+            found = place.map(|place| item.commands.remove(place));
+        });
+        found
     }
 
-    /// Takes out the items whose windows have ended, the longest waiting first, at most `count`.
+    /// Takes out items whose windows have ended, at most `count`: gaps first, and the longest
+    /// waiting first among each.
     pub fn due(&mut self, now: Timestamp, count: usize) -> Vec<Batch> {
-        let ended = self.waiting.iter().filter(|(_, item)| item.due_at <= now);
-        let mut keys: Vec<(Timestamp, ItemKey)> = ended
-            .map(|(key, item)| (item.due_at, key.clone()))
-            .collect();
-        keys.sort();
-        keys.truncate(count);
-        keys.into_iter()
-            .filter_map(|(_, key)| {
-                let item = self.waiting.remove(&key)?;
-                Some(Batch {
-                    key,
-                    commands: item.commands,
-                    failures: item.failures,
-                })
-            })
-            .collect()
+        let ended = |(due_at, _): &&(Timestamp, ItemKey)| *due_at <= now;
+        let gaps = self.gaps.iter().take_while(ended);
+        let audits = self.audits.iter().take_while(ended);
+        let due = gaps.chain(audits).take(count);
+        let keys: Vec<ItemKey> = due.map(|(_, key)| key.clone()).collect();
+        keys.into_iter().filter_map(|key| self.take(key)).collect()
     }
 
     /// When the next window ends.
     pub fn next_due_at(&self) -> Option<Timestamp> {
-        self.waiting.values().map(|item| item.due_at).min()
+        let firsts = self.gaps.first().into_iter().chain(self.audits.first());
+        firsts.map(|(due_at, _)| *due_at).min()
     }
 
-    /// Puts a batch back whose answer failed. It waits longer each time, or at once the longest
-    /// where `patience` says that a person must act first. Commands that came meanwhile join it; of
-    /// one that came a second time meanwhile, the first is given back.
-    pub fn put_back(&mut self, batch: Batch, patience: Patience, now: Timestamp) -> Vec<Placed> {
-        let failures = batch.failures + 1;
-        let wait = match patience {
-            Patience::Long => self.times.retry_max_millis,
-            Patience::Growing => self
-                .times
-                .retry_min_millis
-                .saturating_mul(1 << batch.failures.min(20))
-                .min(self.times.retry_max_millis),
+    /// Puts a batch back whose answer failed. It waits longer each time, by `patience`. Commands
+    /// that came meanwhile join it. Gives back what needs no answer any more: see [`Left`].
+    pub fn put_back(&mut self, batch: Batch, patience: Patience, now: Timestamp) -> Vec<Left> {
+        let (first, longest) = match patience {
+            Patience::Growing => (self.times.retry_min_millis, self.times.retry_max_millis),
+            Patience::Long => (self.times.retry_max_millis, self.times.denied_max_millis),
         };
-        let mut repeated = Vec::new();
+        let wait = batch.waited_millis.saturating_mul(2);
+        // Not `clamp`, which panics where a first wait is configured above the longest.
+        let wait = wait.max(first).min(longest);
+        let mut left = Vec::new();
         for placed in batch.commands {
-            repeated.extend(self.add(placed, now));
+            left.extend(self.add(placed, now));
         }
-        if let Some(item) = self.waiting.get_mut(&batch.key) {
-            item.failures = failures;
-            item.due_at = now.plus_millis(wait);
+        if self.waiting.contains_key(&batch.key) {
+            self.change(batch.key, now, |item| {
+                item.waited_millis = wait;
+                item.due_at = now.plus_millis(wait);
+            });
         }
-        repeated
+        left
+    }
+}
+
+impl ItemKey {
+    fn of(command: &Refetch) -> Self {
+        Self {
+            host: command.host.clone(),
+            repository_id: command.repository_id,
+            number: command.number,
+        }
     }
 }
 
@@ -224,120 +338,4 @@ impl Batch {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(millis: i64) -> Timestamp {
-        Timestamp::from_millis(1_000_000 + millis)
-    }
-
-    fn command(id: &str, number: i64) -> Placed {
-        Placed {
-            command: Refetch {
-                command_id: id.into(),
-                gap_id: format!("gap-{id}"),
-                host: "github.com".into(),
-                repository_id: 1,
-                repository: Some("o/r".into()),
-                number,
-                reason: String::new(),
-                issued_at: Timestamp::from_millis(0),
-                attempt: 1,
-                urgency: gapless_schemas::Urgency::Gap,
-            },
-            partition: 0,
-            offset: 0,
-        }
-    }
-
-    fn ids(batches: &[Batch]) -> Vec<Vec<&str>> {
-        let ids = |batch: &'_ Batch| -> Vec<usize> { (0..batch.commands.len()).collect() };
-        batches
-            .iter()
-            .map(|batch| {
-                ids(batch)
-                    .into_iter()
-                    .map(|index| batch.commands[index].command.command_id.as_str())
-                    .collect()
-            })
-            .collect()
-    }
-
-    #[test]
-    fn commands_of_one_item_within_a_window_become_one_request() {
-        let mut queue = Queue::default();
-        queue.add(command("a", 7), at(0));
-        queue.add(command("b", 7), at(200));
-        queue.add(command("b", 7), at(200));
-        queue.add(command("c", 8), at(200));
-        assert_eq!(queue.next_due_at(), Some(at(500)));
-        assert!(queue.due(at(499), 10).is_empty());
-        let due = queue.due(at(500), 10);
-        assert_eq!(ids(&due), [vec!["a", "b"], vec!["c"]]);
-        assert_eq!(due[0].gap_ids().len(), 2);
-        assert!(queue.is_empty());
-    }
-
-    #[test]
-    fn a_steady_stream_of_commands_waits_no_longer_than_the_longest_wait() {
-        let mut queue = Queue::default();
-        for index in 0..20 {
-            queue.add(command(&index.to_string(), 7), at(index * 200));
-            if let [batch] = &queue.due(at(index * 200), 10)[..] {
-                assert_eq!((index, batch.commands.len()), (10, 11));
-                return;
-            }
-        }
-        panic!("it never became due");
-    }
-
-    #[test]
-    fn a_command_that_somebody_answered_is_taken_out() {
-        let mut queue = Queue::default();
-        queue.add(command("a", 7), at(0));
-        queue.add(command("b", 7), at(0));
-        assert_eq!(queue.answered("a"), Some(command("a", 7)));
-        assert_eq!(queue.answered("a"), None);
-        assert_eq!(queue.len(), 1);
-        assert!(queue.answered("b").is_some());
-        assert!(queue.is_empty());
-    }
-
-    #[test]
-    fn a_failed_batch_waits_longer_each_time_and_takes_what_came_meanwhile() {
-        let mut queue = Queue::default();
-        queue.add(command("a", 7), at(0));
-        let [first] = &queue.due(at(300), 10)[..] else {
-            panic!("due")
-        };
-        queue.add(command("b", 7), at(400));
-        queue.put_back(first.clone(), Patience::Growing, at(500));
-        assert_eq!(queue.next_due_at(), Some(at(1_500)));
-        let second = queue.due(at(1_500), 10);
-        assert_eq!(ids(&second), [vec!["b", "a"]]);
-        queue.put_back(second[0].clone(), Patience::Growing, at(2_000));
-        assert_eq!(queue.next_due_at(), Some(at(4_000)));
-        let third = queue.due(at(4_000), 10);
-        queue.put_back(third[0].clone(), Patience::Long, at(5_000));
-        assert_eq!(queue.next_due_at(), Some(at(305_000)));
-    }
-
-    #[test]
-    fn an_answer_is_never_requested_before_its_command_was_issued() {
-        let mut queue = Queue::default();
-        let mut early = command("a", 7);
-        early.command.issued_at = at(60_000);
-        queue.add(early, at(0));
-        assert_eq!(queue.next_due_at(), Some(at(60_001)));
-    }
-
-    #[test]
-    fn no_more_leave_than_there_is_room_for() {
-        let mut queue = Queue::default();
-        for number in 0..5 {
-            queue.add(command(&number.to_string(), number), at(number));
-        }
-        assert_eq!(ids(&queue.due(at(10_000), 2)), [["0"], ["1"]]);
-        assert_eq!(queue.len(), 3);
-    }
-}
+mod tests;

@@ -11,18 +11,26 @@
 //! nothing. The rebalance runs inside `recv`, hence no record of an older assignment is seen after
 //! it.
 //!
-//! **Bounds**: at most [`WORKING_MAX`] commands wait; at the bound no more are read. At most
-//! `concurrent_max` batches are under way.
+//! **Bounds**: at most about [`ITEMS_MAX`] items wait for each client. At the bound gaps are still
+//! read, and take the places of audits, which are buried unanswered: their detectors ask again (see
+//! [`super::Queue`]). Only where gaps alone fill a client's queue, no more are read, of any client,
+//! until one of them is answered; they stay on their topic. At most `concurrent_max` batches of each client are
+//! under way, and none waits for another client's limits.
+//!
+//! **Faults**: an answer that fails is tried again, later each time. A panic stops the worker with
+//! an error: what panicked once would panic again, unseen, and its commands would wait for ever.
 
 use super::answer::{AnswerError, Clients, answer};
+use super::item::FetchError;
+use super::lanes::Lanes;
 use super::metrics::FetchMetrics;
 use super::offsets::Offsets;
-use super::queue::{Batch, Placed, Queue, QueueTimes};
+use super::queue::{Batch, Left, Placed, QueueTimes};
 use crate::clock::Clock;
 use crate::github::GitHub;
 use crate::kafka_log::{KafkaConfig, producer};
 use crate::log::{AppendError, EventLog};
-use gapless_schemas::{Codec, Refetch, Timestamp, Topics};
+use gapless_schemas::{Codec, Refetch, Topics};
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{
     BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance, StreamConsumer,
@@ -34,10 +42,10 @@ use rdkafka::{Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
-/// Commands that may wait at a time, about 500 bytes each.
-const WORKING_MAX: usize = 100_000;
+/// Items that may wait for each client at a time, with about 700 bytes for each command.
+const ITEMS_MAX: usize = 100_000;
 /// Pause after a fault of the consumer's; librdkafka reconnects by itself.
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 /// How long a tombstone may take.
@@ -48,7 +56,7 @@ const TOMBSTONE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct WorkerOptions {
     /// Its consumer group.
     pub group: String,
-    /// Items that are fetched at a time; GitHub allows 100 requests for all clients together.
+    /// Items that are fetched at a time from each client; GitHub allows 100 requests.
     pub concurrent_max: usize,
     /// Windows and waits.
     pub times: QueueTimes,
@@ -70,6 +78,9 @@ pub enum WorkerError {
     /// librdkafka refuses the configuration.
     #[error("the refetch worker cannot use Kafka: {0}")]
     Kafka(#[from] KafkaError),
+    /// A batch panicked.
+    #[error("the refetch worker came upon a fault of its own: {0}")]
+    Panicked(#[from] JoinError),
 }
 
 /// Counts rebalances.
@@ -87,6 +98,7 @@ impl ConsumerContext for Rebalances {
 /// A batch that ended, in the assignment in which it began.
 struct Ended {
     assignment: u64,
+    lane: usize,
     batch: Batch,
     result: Result<(), AnswerError>,
 }
@@ -100,10 +112,8 @@ struct Worker<G, C, L> {
     consumer: StreamConsumer<Rebalances>,
     tombstones: FutureProducer,
     metrics: Arc<FetchMetrics>,
-    concurrent_max: usize,
-    times: QueueTimes,
     assignment: u64,
-    queue: Queue,
+    lanes: Lanes,
     offsets: Offsets,
     under_way: JoinSet<Ended>,
 }
@@ -173,7 +183,9 @@ where
         .create_with_context(Rebalances::default())?;
     let topic = topics.refetches();
     consumer.subscribe(&[&topic])?;
-    let worker = Worker {
+    // One lane more, for hosts without a client: they fail there, and wait for a configuration.
+    let lanes = clients.count() + 1;
+    let mut worker = Worker {
         topic,
         codec,
         clients,
@@ -182,15 +194,17 @@ where
         consumer,
         tombstones: producer(kafka)?,
         metrics,
-        concurrent_max: options.concurrent_max.max(1),
-        times: options.times,
         assignment: 0,
-        queue: Queue::new(options.times),
+        lanes: Lanes::new(lanes, options.concurrent_max, options.times, ITEMS_MAX),
         offsets: Offsets::default(),
         under_way: JoinSet::new(),
     };
-    worker.run(shutdown).await;
-    Ok(())
+    let done = worker.run(shutdown).await;
+    worker.under_way.shutdown().await;
+    // Leaving the group waits for the broker, and ending a producer for what it holds.
+    let clients = (worker.consumer, worker.tombstones);
+    let closed = tokio::task::spawn_blocking(move || drop(clients)).await;
+    done.and(closed.map_err(WorkerError::from))
 }
 
 impl<G, C, L> Worker<G, C, L>
@@ -199,14 +213,14 @@ where
     C: Clock + Clone + 'static,
     L: EventLog + Clone + 'static,
 {
-    async fn run(mut self, shutdown: impl Future<Output = ()>) {
+    async fn run(&mut self, shutdown: impl Future<Output = ()>) -> Result<(), WorkerError> {
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             self.begin_due();
-            let (wait, has_room) = (self.wait(), self.queue.len() < WORKING_MAX);
+            let (wait, has_room) = (self.wait(), self.lanes.has_room());
             let turn = tokio::select! {
                 () = &mut shutdown => Turn::Stop,
-                Some(Ok(ended)) = self.under_way.join_next() => Turn::Ended(ended),
+                Some(ended) = self.under_way.join_next() => Turn::Ended(ended?),
                 record = self.consumer.recv(), if has_room => match record {
                     Ok(record) => Turn::Record(Read::of(&record)),
                     Err(error) => {
@@ -220,22 +234,19 @@ where
             let assignment = self.consumer.context().0.load(Ordering::Acquire);
             if assignment != self.assignment {
                 self.assignment = assignment;
-                self.queue = Queue::new(self.times);
+                self.lanes.forget_waiting();
                 self.offsets = Offsets::default();
             }
             match turn {
-                Turn::Stop => break,
+                Turn::Stop => return Ok(()),
                 Turn::Record(read) => self.take(read),
                 Turn::Ended(ended) => self.end(ended),
                 Turn::Due => {}
             }
             self.commit();
-            let waiting = self.queue.len() + self.under_way.len();
-            self.metrics
-                .waiting
-                .store(waiting as u64, Ordering::Relaxed);
+            let waiting = self.lanes.waiting() as u64;
+            self.metrics.waiting.store(waiting, Ordering::Relaxed);
         }
-        self.under_way.shutdown().await;
     }
 
     fn take(&mut self, read: Read) {
@@ -244,7 +255,7 @@ where
         } = read;
         let Some(value) = read.value else {
             self.offsets.pass(partition, offset);
-            if let Some(placed) = self.queue.answered(&read.command_id) {
+            if let Some(placed) = self.lanes.answered(&read.command_id) {
                 self.offsets.done(placed.partition, placed.offset);
             }
             return;
@@ -252,14 +263,16 @@ where
         match self.codec.decode::<Refetch>(&value) {
             Ok(command) => {
                 self.offsets.open(partition, offset);
+                let name = command.repository.as_deref();
+                let client = self.clients.place_of(&command.host, name);
+                let lane = client.unwrap_or(self.clients.count());
                 let placed = Placed {
                     command,
                     partition,
                     offset,
                 };
-                if let Some(repeated) = self.queue.add(placed, self.clock.now()) {
-                    self.offsets.done(repeated.partition, repeated.offset);
-                }
+                let left = self.lanes.add(lane, placed, self.clock.now());
+                self.give_up(left);
             }
             Err(error) => {
                 tracing::error!(%error, partition, offset, "a refetch command cannot be read");
@@ -268,34 +281,42 @@ where
         }
     }
 
-    /// How long until a window ends; none where nothing waits or no more may begin.
-    fn wait(&self) -> Option<Duration> {
-        if self.under_way.len() >= self.concurrent_max {
-            return None;
+    /// What the queue gave back needs no answer any more.
+    fn give_up(&mut self, left: Vec<Left>) {
+        for left in left {
+            let placed = left.placed();
+            self.offsets.done(placed.partition, placed.offset);
+            if let Left::Dropped(placed) = left {
+                self.metrics.dropped.fetch_add(1, Ordering::Relaxed);
+                // Not awaited: without its tombstone it only lies on its topic for longer.
+                let _ = self.tombstones.send_result(tombstone(&self.topic, &placed));
+            }
         }
-        let due_at: Timestamp = self.queue.next_due_at()?;
-        let millis = due_at.millis_since(self.clock.now()).max(1);
-        Some(Duration::from_millis(millis.unsigned_abs()))
+    }
+
+    /// How long until a batch may begin; none where nothing waits or no more may begin.
+    fn wait(&self) -> Option<Duration> {
+        let due_at = self.lanes.next_due_at()?;
+        Some(self.clock.sleep_before(due_at))
     }
 
     fn begin_due(&mut self) {
-        let room = self.concurrent_max.saturating_sub(self.under_way.len());
-        for batch in self.queue.due(self.clock.now(), room) {
+        for (lane, batch) in self.lanes.begin_due(self.clock.now()) {
             let (assignment, clients) = (self.assignment, Arc::clone(&self.clients));
             let (clock, log) = (self.clock.clone(), self.log.clone());
             let (topic, tombstones) = (self.topic.clone(), self.tombstones.clone());
             self.under_way.spawn(async move {
                 let result = async {
-                    let host = &batch.key.host;
                     let github = clients
-                        .of(host, batch.repository())
-                        .ok_or_else(|| AnswerError::NoClient(host.clone()))?;
+                        .at(lane)
+                        .ok_or_else(|| AnswerError::NoClient(batch.key.host.clone()))?;
                     answer(github, &clock, &log, &batch).await?;
                     bury(&tombstones, &topic, &batch).await
                 }
                 .await;
                 Ended {
                     assignment,
+                    lane,
                     batch,
                     result,
                 }
@@ -304,6 +325,7 @@ where
     }
 
     fn end(&mut self, ended: Ended) {
+        self.lanes.ended(ended.lane);
         let batch = ended.batch;
         let key = &batch.key;
         match &ended.result {
@@ -315,7 +337,11 @@ where
             }
             Err(error) => {
                 self.metrics.failures.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(?key, %error, failures = batch.failures, "a refetch failed");
+                if let AnswerError::Fetch(FetchError::Denied { .. }) = error {
+                    self.metrics.denied.fetch_add(1, Ordering::Relaxed);
+                }
+                let waited_millis = batch.waited_millis;
+                tracing::warn!(?key, %error, waited_millis, "a refetch failed");
             }
         }
         if ended.assignment != self.assignment {
@@ -328,10 +354,9 @@ where
                 }
             }
             Err(error) => {
-                let now = self.clock.now();
-                for repeated in self.queue.put_back(batch, error.patience(), now) {
-                    self.offsets.done(repeated.partition, repeated.offset);
-                }
+                let (patience, now) = (error.patience(), self.clock.now());
+                let left = self.lanes.put_back(ended.lane, batch, patience, now);
+                self.give_up(left);
             }
         }
     }
@@ -355,13 +380,18 @@ where
 /// Writes the tombstones of a batch that is answered.
 async fn bury(producer: &FutureProducer, topic: &str, batch: &Batch) -> Result<(), AnswerError> {
     for placed in &batch.commands {
-        let record = FutureRecord::<str, [u8]>::to(topic)
-            .partition(placed.partition)
-            .key(&placed.command.command_id);
-        let sent = producer.send(record, TOMBSTONE_TIMEOUT).await;
+        let sent = producer.send(tombstone(topic, placed), TOMBSTONE_TIMEOUT);
+        let sent = sent.await;
         sent.map_err(|(error, _)| AppendError::Retry(error.to_string()))?;
     }
     Ok(())
+}
+
+/// The record that ends a command.
+fn tombstone<'a>(topic: &'a str, placed: &'a Placed) -> FutureRecord<'a, str, [u8]> {
+    FutureRecord::to(topic)
+        .partition(placed.partition)
+        .key(&placed.command.command_id)
 }
 
 /// Ends after `wait`; never, where there is nothing to wait for.

@@ -8,11 +8,14 @@ use crate::clock::VirtualClock;
 use crate::counts::Counts;
 use crate::github::SimulatedGitHub;
 use crate::intake::Intake;
-use gapless_ingest::fetch::{Batch, Placed, Queue, QueueTimes, answer};
+use gapless_ingest::fetch::{Batch, Left, Placed, Queue, QueueTimes, answer};
 use gapless_ingest::{AppendError, Appended, EventLog};
 use gapless_schemas::{Event, Refetch, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Items that may wait: few, so that audits give way to gaps in many runs.
+const ITEMS_MAX: usize = 20;
 
 /// An answer under way.
 struct UnderWay {
@@ -69,7 +72,7 @@ impl Fetcher {
             intake,
             chance,
             slow_share,
-            queue: Queue::new(QueueTimes::default()),
+            queue: Queue::new(QueueTimes::default(), ITEMS_MAX),
             read: BTreeMap::new(),
             open: BTreeSet::new(),
             under_way: Vec::new(),
@@ -99,7 +102,7 @@ impl Fetcher {
                 self.read.insert(partition, *offset);
             }
         }
-        self.queue = Queue::new(QueueTimes::default());
+        self.queue = Queue::new(QueueTimes::default(), ITEMS_MAX);
         self.open.clear();
         self.under_way.clear();
     }
@@ -139,9 +142,8 @@ impl Fetcher {
                     partition,
                     offset: record.offset,
                 };
-                if let Some(repeated) = self.queue.add(placed, self.clock.0.now()) {
-                    self.open.remove(&(repeated.partition, repeated.offset));
-                }
+                let left = self.queue.add(placed, self.clock.0.now());
+                self.give_up(left);
             }
         }
     }
@@ -175,8 +177,20 @@ impl Fetcher {
     }
 
     fn put_back(&mut self, batch: Batch, patience: gapless_ingest::fetch::Patience) {
-        for repeated in self.queue.put_back(batch, patience, self.clock.0.now()) {
-            self.open.remove(&(repeated.partition, repeated.offset));
+        let left = self.queue.put_back(batch, patience, self.clock.0.now());
+        self.give_up(left);
+    }
+
+    /// What the queue gave back needs no answer any more; a dropped audit is buried.
+    fn give_up(&mut self, left: Vec<Left>) {
+        for left in left {
+            let placed = left.placed();
+            self.open.remove(&(placed.partition, placed.offset));
+            if let Left::Dropped(placed) = left {
+                let key = placed.command.command_id;
+                self.broker
+                    .append(self.topic.clone(), placed.partition, key, None);
+            }
         }
     }
 
