@@ -1,8 +1,17 @@
 //! When the next request may be made: GitHub's primary and secondary limits, as pure decisions.
 //!
+//! **Before any limit**: at most [`BURST`] requests at once and one each [`REQUEST_MILLIS`], which
+//! is at most 774 in any minute. GitHub documents 900 points a minute for REST, a point for each
+//! `GET`; who goes on against the limit may be banned.
+//!
+//! **After a limit**:
 //! GitHub documents: after a 403 or 429 wait for `Retry-After` seconds, else until
 //! `x-ratelimit-reset` where nothing remains, else at least a minute, longer each time. A request
-//! that met a limit has not been answered and is made again: [`Verdict::Limited`].
+//! that met a limit has not been answered and is made again: [`Verdict::Limited`]. Requests that
+//! were under way together meet one limit together: what comes while a wait lasts counts as no
+//! further failure.
+//!
+//! **Clocks are set**: no wait is longer than [`BELIEVED_MAX_SECONDS`] from any now.
 
 use super::Answer;
 use gapless_schemas::Timestamp;
@@ -30,7 +39,14 @@ pub enum Verdict {
 pub struct Budget {
     not_before: Option<Timestamp>,
     limited_in_a_row: u32,
+    /// When a whole burst may be made again. Each request moves it on by [`REQUEST_MILLIS`].
+    rested_at: Option<Timestamp>,
 }
+
+/// Requests that may be made at once.
+const BURST: i64 = 60;
+/// Between two requests in the long run: 11.9 a second.
+const REQUEST_MILLIS: i64 = 84;
 
 /// Shortest wait after a limit that does not say how long it lasts.
 const BACKOFF_MIN_SECONDS: i64 = 60;
@@ -40,27 +56,43 @@ const BACKOFF_MAX_SECONDS: i64 = 3_600;
 const BELIEVED_MAX_SECONDS: i64 = 2 * 3_600;
 
 impl Budget {
-    /// Whether a request may be made now.
-    pub fn pace(&self, now: Timestamp) -> Pace {
-        match self.not_before {
-            Some(until) if until > now => Pace::WaitUntil(until),
-            _ => Pace::Go,
+    /// Whether a request may be made now. [`Pace::Go`] counts as one that is made.
+    pub fn pace(&mut self, now: Timestamp) -> Pace {
+        // A clock that was set back would lengthen a wait that was computed before.
+        let latest = now.plus_seconds(BELIEVED_MAX_SECONDS);
+        self.not_before = self.not_before.map(|until| until.min(latest));
+        if let Some(until) = self.not_before.filter(|until| *until > now) {
+            return Pace::WaitUntil(until);
         }
+        let exhausted = now.plus_millis(BURST * REQUEST_MILLIS);
+        let rested_at = self.rested_at.unwrap_or(now).max(now).min(exhausted);
+        let next_at = rested_at.plus_millis(-(BURST - 1) * REQUEST_MILLIS);
+        if next_at > now {
+            return Pace::WaitUntil(next_at);
+        }
+        self.rested_at = Some(rested_at.plus_millis(REQUEST_MILLIS));
+        Pace::Go
     }
 
     /// Learns from an answer. `jitter`, from 0 to 1, spreads those who wait for the same end.
     pub fn observe(&mut self, answer: &Answer, now: Timestamp, jitter: f64) -> Verdict {
         let exhausted = answer.header("x-ratelimit-remaining") == Some("0");
         let reset = number(answer, "x-ratelimit-reset").map(Timestamp::from_seconds);
+        // Then the answer is to a request that was under way when the wait began.
+        let waiting = self.not_before.is_some_and(|until| until > now);
         if !is_limit(answer, exhausted) {
-            self.limited_in_a_row = 0;
+            if !waiting {
+                self.limited_in_a_row = 0;
+            }
             if let (true, Some(reset)) = (exhausted, reset) {
                 self.wait_until(reset.plus_seconds(1), now);
             }
             return Verdict::Answered;
         }
-        let backoff = backoff_seconds(self.limited_in_a_row);
-        self.limited_in_a_row += 1;
+        if !waiting {
+            self.limited_in_a_row += 1;
+        }
+        let backoff = backoff_seconds(self.limited_in_a_row.saturating_sub(1));
         let seconds = match (number(answer, "retry-after"), reset) {
             (Some(seconds), _) => seconds.max(1),
             // A reset that has passed by our clock is no guide: the clocks differ.
@@ -169,17 +201,93 @@ mod tests {
         }
     }
 
+    /// Seconds until the next request may be made; none where it may be made now.
+    fn wait(budget: &mut Budget, now: Timestamp) -> Option<i64> {
+        match budget.pace(now) {
+            Pace::Go => None,
+            Pace::WaitUntil(until) => Some(until.millis_since(now) / 1_000),
+        }
+    }
+
     #[test]
     fn limits_in_a_row_are_waited_for_longer_each_time_until_an_answer_comes() {
         let mut budget = Budget::default();
         let limited = answer(429, &[], "");
-        let waits: Vec<i64> = (0..8).map(|_| after(&mut budget, &limited).0).collect();
+        let (mut now, mut waits) = (NOW, Vec::new());
+        for _ in 0..8 {
+            budget.observe(&limited, now, 0.0);
+            waits.extend(wait(&mut budget, now));
+            now = now.plus_seconds(waits[waits.len() - 1]);
+        }
         assert_eq!(waits, [60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
+        assert_eq!(wait(&mut budget, now), None);
+        budget.observe(&answer(200, &[], ""), now, 0.0);
+        budget.observe(&limited, now, 0.0);
+        assert_eq!(wait(&mut budget, now), Some(60));
+    }
+
+    #[test]
+    fn requests_that_meet_one_limit_together_count_as_one_failure() {
+        let mut budget = Budget::default();
+        let limited = answer(429, &[], "");
+        for _ in 0..8 {
+            budget.observe(&limited, NOW, 0.0);
+        }
+        assert_eq!(wait(&mut budget, NOW), Some(60));
+        // Nor does one that got through before mean that the limit is over.
         budget.observe(&answer(200, &[], ""), NOW, 0.0);
-        let later = NOW.plus_seconds(4_000);
-        assert_eq!(budget.pace(later), Pace::Go);
-        budget.observe(&limited, later, 0.0);
-        assert_eq!(budget.pace(later), Pace::WaitUntil(later.plus_seconds(60)));
+        let later = NOW.plus_seconds(60);
+        for _ in 0..8 {
+            budget.observe(&limited, later, 0.0);
+        }
+        assert_eq!(wait(&mut budget, later), Some(120));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_lengthens_no_wait_beyond_what_a_limit_lasts() {
+        let mut budget = Budget::default();
+        budget.observe(&answer(429, &[("retry-after", "100")], ""), NOW, 0.0);
+        let set_back = NOW.plus_seconds(-365 * 86_400);
+        assert_eq!(wait(&mut budget, set_back), Some(BELIEVED_MAX_SECONDS));
+        let later = set_back.plus_seconds(BELIEVED_MAX_SECONDS);
+        for _ in 0..BURST {
+            assert_eq!(wait(&mut budget, later), None);
+        }
+        // The same of the pace below the limits: no longer than a whole burst takes.
+        let set_back = later.plus_seconds(-3_600);
+        let Pace::WaitUntil(until) = budget.pace(set_back) else {
+            panic!("a burst was made")
+        };
+        assert!(until <= set_back.plus_millis(2 * REQUEST_MILLIS));
+    }
+
+    #[test]
+    fn no_minute_has_more_requests_than_github_allows() {
+        let mut budget = Budget::default();
+        let (mut now, mut made) = (NOW, Vec::new());
+        // Rests, bursts and steady work.
+        while made.len() < 5_000 {
+            match budget.pace(now) {
+                Pace::Go => made.push(now),
+                Pace::WaitUntil(until) => now = until,
+            }
+            if made.len() % 1_000 == 999 {
+                now = now.plus_seconds(90);
+            }
+        }
+        assert_eq!(made[59], NOW, "a burst is made at once");
+        assert_eq!(made[60], NOW.plus_millis(REQUEST_MILLIS));
+        let most = made
+            .iter()
+            .map(|from| {
+                let minute = made.iter().filter(|at| *at >= from);
+                minute.filter(|at| at.millis_since(*from) < 60_000).count()
+            })
+            .max();
+        assert!(
+            most.is_some_and(|most| (700..900).contains(&most)),
+            "{most:?}"
+        );
     }
 
     #[test]

@@ -6,13 +6,16 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Waits before each request as long as the credential's budget says, and repeats a request that
-/// met a limit until it is answered. A caller therefore may wait for up to an hour; requests under
-/// way are bounded by who asks.
+/// met a limit until it is answered. A caller therefore may wait for hours; requests under way are
+/// bounded by who asks. Waits are by `clock`, at the clock's own pace.
 pub struct Paced<G, C> {
     github: G,
     clock: C,
     budget: Mutex<Budget>,
 }
+
+/// However long a wait is, the clock is looked at this often: it may have been set.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
 
 impl<G: GitHub, C: Clock> Paced<G, C> {
     /// Paces `github` by `clock`.
@@ -32,7 +35,7 @@ impl<G: GitHub, C: Clock> Paced<G, C> {
         let now = self.clock.now();
         match self.budget().pace(now) {
             Pace::Go => None,
-            Pace::WaitUntil(until) => Some(self.clock.sleep_before(until)),
+            Pace::WaitUntil(until) => Some(self.clock.sleep_before(until).min(SLEEP_MAX)),
         }
     }
 }
