@@ -64,6 +64,7 @@ impl Budget {
         if let Some(until) = self.not_before.filter(|until| *until > now) {
             return Pace::WaitUntil(until);
         }
+        self.not_before = None;
         let exhausted = now.plus_millis(BURST * REQUEST_MILLIS);
         let rested_at = self.rested_at.unwrap_or(now).max(now).min(exhausted);
         let next_at = rested_at.plus_millis(-(BURST - 1) * REQUEST_MILLIS);
