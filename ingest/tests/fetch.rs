@@ -319,6 +319,15 @@ async fn one_answer_names_the_gaps_of_all_commands_and_a_refusal_is_an_error() {
 }
 
 #[tokio::test]
+async fn while_our_clock_is_ahead_a_snapshot_is_dated_by_githubs() {
+    let date = "Sat, 28 Mar 2020 17:06:38 GMT";
+    let gone = Scripted(Mutex::new(vec![status(410, &[("date", date)])]));
+    let event = fetch_item(&gone, &SystemClock, &target(1, 7)).await;
+    let requested_at = event.unwrap().requested_at.unwrap();
+    assert_eq!(requested_at.to_string(), "2020-03-28T17:06:38.999Z");
+}
+
+#[tokio::test]
 async fn a_repository_is_asked_about_with_its_owners_credential() {
     let client = |token| Arc::new(OctocrabGitHub::new(&source("http://h/".into(), token)).unwrap());
     let clients = Clients::new([

@@ -8,11 +8,13 @@
 //! **All or nothing.** If a later answer fails, nothing is returned and the whole item is asked
 //! for again: half a snapshot, without saying so, would prove what it does not know.
 //!
-//! **Time.** `requested_at` is taken before the first request: everything that was true then is
-//! in the answers, which may show later changes too.
+//! **Time.** `requested_at` is taken before the first request, and is no later than its answer by
+//! GitHub's clock: everything that was true then is in the answers, which may show later changes
+//! too. So it may lie before the time at which a command was issued, by as much as our clock is
+//! ahead; nothing compares the two. Detectors compare it with GitHub's times alone.
 
 use crate::clock::Clock;
-use crate::github::{Answer, GitHub, PagesError, TransportError, all_pages};
+use crate::github::{Answer, GitHub, PagesError, TransportError, all_pages, requested_at};
 use gapless_schemas::{
     Event, GAPS_HEADER, ItemSnapshot, PayloadForm, SnapshotKind, Source, Timestamp, ids,
 };
@@ -99,8 +101,9 @@ pub async fn fetch_item(
 ) -> Result<Event, FetchError> {
     let (id, number) = (target.repository_id, target.number);
     let path = format!("/repositories/{id}/issues/{number}");
-    let requested_at = clock.now();
+    let began_at = clock.now();
     let answer = github.get(&path).await?;
+    let requested_at = requested_at(began_at, answer.date());
     let mut snapshot = ItemSnapshot {
         status: answer.status,
         location: answer.header("location").map(str::to_owned),
@@ -124,10 +127,10 @@ pub async fn fetch_item(
                 }
                 snapshot.pull_request = Some(object(&path, &answer)?);
                 let path = format!("{path}/reviews?per_page=100");
-                snapshot.reviews = Some(all_pages(github, path).await?);
+                snapshot.reviews = Some(all_pages(github, path).await?.items);
             }
             let path = format!("{path}/timeline?per_page=100");
-            snapshot.timeline = Some(all_pages(github, path).await?);
+            snapshot.timeline = Some(all_pages(github, path).await?.items);
             look = Some(found);
         }
         301 | 404 | 410 => {}

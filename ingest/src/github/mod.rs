@@ -8,7 +8,7 @@ mod pages;
 pub use budget::{Budget, Pace, Verdict};
 pub use octocrab_client::{ClientError, OctocrabGitHub};
 pub use paced::Paced;
-pub use pages::{Pages, PagesError, all_pages, path_of};
+pub use pages::{Pages, PagesError, WholeList, all_pages, path_of};
 
 use bytes::Bytes;
 use gapless_schemas::Timestamp;
@@ -50,6 +50,15 @@ impl Answer {
         let date = jiff::fmt::rfc2822::parse(self.header("date")?).ok()?;
         Some(Timestamp::from_seconds(date.timestamp().as_second()))
     }
+}
+
+/// When a request was made, for those who compare it with GitHub's times: by our clock
+/// (`began_at`), but no later than its answer, whose `Date` by GitHub's clock is `answered_at`. If
+/// our clock is ahead, an answer must not pass for one of a change that it cannot show. `Date`
+/// names a whole second, at whose end the answer was given at the latest.
+pub fn requested_at(began_at: Timestamp, answered_at: Option<Timestamp>) -> Timestamp {
+    let latest = answered_at.map(|second| second.plus_millis(999));
+    latest.map_or(began_at, |latest| began_at.min(latest))
 }
 
 /// No whole answer came: no connection, no time left, or a body cut off. Reaction: ask again
@@ -94,6 +103,15 @@ impl<G: GitHub + ?Sized> GitHub for Arc<G> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_ahead_makes_no_request_seem_later_than_its_answer() {
+        let at = Timestamp::from_millis;
+        assert_eq!(requested_at(at(5_700), None), at(5_700));
+        assert_eq!(requested_at(at(5_700), Some(at(5_000))), at(5_700));
+        assert_eq!(requested_at(at(5_700), Some(at(9_000))), at(5_700));
+        assert_eq!(requested_at(at(65_700), Some(at(5_000))), at(5_999));
+    }
 
     #[test]
     fn an_answers_date_is_read_as_http_writes_it() {

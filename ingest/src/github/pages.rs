@@ -87,14 +87,20 @@ impl<'a, G: GitHub> Pages<'a, G> {
     }
 }
 
-/// Every item of every page, in GitHub's order.
+/// A list that was read whole.
+#[derive(Debug)]
+pub struct WholeList {
+    /// Every item of every page, in GitHub's order.
+    pub items: Vec<Box<RawValue>>,
+    /// See [`Pages::first_answered_at`].
+    pub first_answered_at: Option<Timestamp>,
+}
+
+/// Reads every page of a list.
 ///
 /// # Errors
 /// See [`PagesError`]; then nothing is returned, since half a list proves nothing.
-pub async fn all_pages(
-    github: &impl GitHub,
-    first_path: String,
-) -> Result<Vec<Box<RawValue>>, PagesError> {
+pub async fn all_pages(github: &impl GitHub, first_path: String) -> Result<WholeList, PagesError> {
     let mut pages = Pages::new(github, first_path.clone());
     let mut items = Vec::new();
     while let Some(page) = pages.next().await? {
@@ -104,7 +110,11 @@ pub async fn all_pages(
             return Err(PagesError::NotAList { path, reason });
         }
     }
-    Ok(items)
+    let first_answered_at = pages.first_answered_at();
+    Ok(WholeList {
+        items,
+        first_answered_at,
+    })
 }
 
 /// The path of the `rel="next"` link.

@@ -3,7 +3,7 @@
 use super::{PollError, RepositoryFound};
 use crate::clock::Clock;
 use crate::fetch::FetchError;
-use crate::github::{GitHub, Pages};
+use crate::github::{self, GitHub, Pages};
 use crate::log::EventLog;
 use gapless_schemas::{Event, IssuesListing, ListingKind, PayloadForm, Source, Timestamp, ids};
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// Start of its first request, by our clock.
-    pub requested_at: Timestamp,
+    pub began_at: Timestamp,
     /// The same by the earlier of our clock and GitHub's: the next `since` counts from here, so
     /// that a clock of ours that is ahead skips nothing.
     pub asked_until: Timestamp,
@@ -50,20 +50,21 @@ pub async fn poll_repository(
     if let Some(since) = since {
         path.push_str(&format!("&since={since}"));
     }
+    let began_at = clock.now();
     let mut part = Part {
         repository,
         path: path.clone(),
         since,
-        requested_at: clock.now(),
+        requested_at: began_at,
         number: 0,
         bytes: 0,
         items: Vec::new(),
     };
-    let requested_at = part.requested_at;
     let mut pages = Pages::new(github, path);
     let mut items = 0;
     let mut numbers = Vec::new();
     while let Some(page) = pages.next().await? {
+        part.requested_at = github::requested_at(began_at, pages.first_answered_at());
         items += page.len();
         for item in page {
             let Numbered { number } = serde_json::from_str(item.get())
@@ -79,10 +80,10 @@ pub async fn poll_repository(
     numbers.sort_unstable();
     log.append(part.event(github, clock, Some(numbers))?)
         .await?;
-    let github_time = pages.first_answered_at().unwrap_or(requested_at);
+    let github_time = pages.first_answered_at().unwrap_or(began_at);
     Ok(Listed {
-        requested_at,
-        asked_until: requested_at.min(github_time),
+        began_at,
+        asked_until: began_at.min(github_time),
         items,
         events: part.number,
     })

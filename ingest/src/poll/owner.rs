@@ -3,7 +3,7 @@
 use super::PollError;
 use crate::clock::Clock;
 use crate::fetch::FetchError;
-use crate::github::{GitHub, all_pages};
+use crate::github::{GitHub, all_pages, requested_at};
 use crate::log::EventLog;
 use gapless_schemas::{
     Event, PayloadForm, RepositorySnapshot, SnapshotKind, Source, Timestamp, ids,
@@ -63,16 +63,17 @@ pub async fn poll_owner(
     owner: &str,
     known: &BTreeMap<i64, String>,
 ) -> Result<OwnerPoll, PollError> {
-    let requested_at = clock.now();
+    let began_at = clock.now();
     let of_organisation = all_pages(github, format!("/orgs/{owner}/repos?per_page=100"));
-    let objects = match of_organisation.await.map_err(PollError::from) {
+    let list = match of_organisation.await.map_err(PollError::from) {
         Err(PollError::Absent { status: 404, .. }) => {
             all_pages(github, format!("/users/{owner}/repos?per_page=100")).await?
         }
         other => other?,
     };
+    let requested_at = requested_at(began_at, list.first_answered_at);
     let mut poll = OwnerPoll::default();
-    for object in objects {
+    for object in list.items {
         let digest = hex::encode(&Sha256::digest(object.get())[..16]);
         let (found, updated_at) = look(&object, digest)?;
         if known.get(&found.repository_id) != Some(&found.digest) {
@@ -103,8 +104,9 @@ pub async fn probe_repository(
     last: &RepositoryFound,
 ) -> Result<Option<RepositoryFound>, PollError> {
     let path = format!("/repositories/{}", last.repository_id);
-    let requested_at = clock.now();
+    let began_at = clock.now();
     let answer = github.get(&path).await?;
+    let requested_at = requested_at(began_at, answer.date());
     let (found, updated_at, object) = match answer.status {
         200 => {
             let object: Box<RawValue> = serde_json::from_slice(&answer.body)

@@ -1,4 +1,8 @@
 //! Which poll is next: a pure function of the positions and the time.
+//!
+//! Positions are by the earlier of our clock and GitHub's, so that a clock of ours that is ahead
+//! and then set right delays nothing. While it is ahead, they are behind it; that a repository is
+//! not polled without pause then, is held by when it was last polled by our own clock.
 
 use super::{Listed, Position, Positions, RepositoryFound};
 use gapless_schemas::Timestamp;
@@ -72,6 +76,8 @@ pub struct Schedule {
     times: PollTimes,
     positions: Positions,
     repositories_at: Option<Timestamp>,
+    /// When each repository was last polled, by our clock.
+    polled_at: BTreeMap<i64, Timestamp>,
     /// By repository; 0 stands for the owner's list, as no repository has that id.
     troubles: BTreeMap<i64, Trouble>,
 }
@@ -85,6 +91,7 @@ impl Schedule {
             times,
             positions,
             repositories_at: None,
+            polled_at: BTreeMap::new(),
             troubles: BTreeMap::new(),
         }
     }
@@ -103,7 +110,7 @@ impl Schedule {
 
     /// The poll that has been due for the longest, or when the first will be.
     pub fn next(&self, now: Timestamp) -> Next {
-        let (id, due_at) = self.first_due();
+        let (id, due_at) = self.first_due(now);
         if due_at > now {
             return Next::WaitUntil(due_at);
         }
@@ -120,13 +127,16 @@ impl Schedule {
         })
     }
 
-    fn first_due(&self) -> (i64, Timestamp) {
+    fn first_due(&self, now: Timestamp) -> (i64, Timestamp) {
         let owner = (OWNER, self.repositories_due_at());
         let repositories = self.positions.repositories.iter().map(|(id, position)| {
             let due_at = self
                 .everything_due_at(position)
                 .min(after(position.asked_until, self.times.changed_seconds));
-            (*id, due_at)
+            // A time to come is none of this clock's: it was set back since.
+            let polled_at = self.polled_at.get(id).filter(|at| **at <= now);
+            let rested_at = after(polled_at.copied(), self.times.changed_seconds);
+            (*id, due_at.max(rested_at))
         });
         std::iter::once(owner)
             .chain(repositories)
@@ -181,6 +191,7 @@ impl Schedule {
     /// A probe told that a repository is gone from this owner: it is polled no more.
     pub fn repository_left(&mut self, repository_id: i64) {
         self.positions.repositories.remove(&repository_id);
+        self.polled_at.remove(&repository_id);
         self.troubles.remove(&repository_id);
     }
 
@@ -192,9 +203,10 @@ impl Schedule {
         let id = repository.repository_id;
         self.troubles.remove(&id);
         if let Some(position) = self.positions.repositories.get_mut(&id) {
+            self.polled_at.insert(id, listed.began_at);
             position.asked_until = Some(listed.asked_until);
             if matches!(poll, Poll::Everything { .. }) {
-                position.everything_at = Some(listed.requested_at);
+                position.everything_at = Some(listed.asked_until);
             }
         }
     }
@@ -248,7 +260,7 @@ mod tests {
 
     fn listed(seconds: i64) -> Listed {
         Listed {
-            requested_at: at(seconds),
+            began_at: at(seconds),
             asked_until: at(seconds),
             items: 0,
             events: 1,
@@ -347,5 +359,30 @@ mod tests {
         assert_eq!(schedule.next(at(100)), Next::Poll(Poll::Repositories));
         schedule.repositories_listed(vec![repository(1)], at(100));
         assert_eq!(schedule.next(at(100)), Next::WaitUntil(at(601)));
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_neither_polls_without_pause_nor_delays_once_it_is_set_right() {
+        const AHEAD: i64 = 30 * 86_400;
+        let mut schedule = with(&[1]);
+        let ahead = Listed {
+            asked_until: at(1),
+            ..listed(AHEAD)
+        };
+        let Next::Poll(poll @ Poll::Everything { .. }) = schedule.next(at(AHEAD)) else {
+            panic!("due")
+        };
+        // The owner's list is not what this is about.
+        schedule.repositories_at = Some(at(10 * AHEAD));
+        schedule.listed(&poll, ahead);
+        assert_eq!(schedule.next(at(AHEAD)), Next::WaitUntil(at(AHEAD + 600)));
+        assert!(matches!(
+            schedule.next(at(601)),
+            Next::Poll(Poll::Changed { .. })
+        ));
+        assert!(matches!(
+            schedule.next(at(86_401)),
+            Next::Poll(Poll::Everything { .. })
+        ));
     }
 }
