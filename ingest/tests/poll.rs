@@ -2,13 +2,19 @@
 
 mod support;
 
-use gapless_ingest::poll::{Poll, PollTimes, Poller, RepositoryFound, Turn, poll_repository};
-use gapless_schemas::{Event, IssuesListing, RepositorySnapshot, Source};
+use gapless_ingest::Clock;
+use gapless_ingest::github::{Answer, GitHub, TransportError};
+use gapless_ingest::poll::{
+    Poll, PollTimes, Poller, Positions, RepositoryFound, Turn, poll_owner, poll_repository,
+    probe_repository,
+};
+use gapless_schemas::{Event, IssuesListing, RepositorySnapshot, Source, Timestamp};
 use gapless_simulator::{ApiFaults, Options, PayloadForm, World};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use support::world::{TestClock, WorldGitHub};
 use support::{MemoryLog, Mood};
 
@@ -200,6 +206,100 @@ async fn positions_move_only_when_the_log_has_the_listing() {
     let mut third = poller(&github, &log, Some(path));
     assert_eq!(settle(&mut third).await, [Poll::Repositories]);
     assert_eq!(log.taken(), []);
+}
+
+/// Each of its answers takes ten seconds of Tokio's time.
+struct SlowGitHub(Arc<WorldGitHub>);
+
+impl GitHub for SlowGitHub {
+    async fn get(&self, path_and_query: &str) -> Result<Answer, TransportError> {
+        tokio::time::advance(Duration::from_secs(10)).await;
+        self.0.get(path_and_query).await
+    }
+
+    fn host(&self) -> &str {
+        self.0.host()
+    }
+
+    fn credential_kind(&self) -> &'static str {
+        self.0.credential_kind()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn positions_are_kept_while_polls_are_behind_and_never_idle() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("positions.json");
+    let github = WorldGitHub::at_rest(small(6));
+    let owner = github
+        .world
+        .lock()
+        .unwrap()
+        .options()
+        .organisation_login
+        .clone();
+    let poller = Poller::new(
+        SlowGitHub(Arc::clone(&github)),
+        github.clock(),
+        Arc::new(MemoryLog::default()),
+        owner,
+        PollTimes {
+            changed_seconds: 0,
+            ..PollTimes::default()
+        },
+        Some(path.clone()),
+    );
+    // Whatever ends this process now, the position is in the file.
+    let kept = async {
+        let is_kept = || {
+            let positions = Positions::load(&path).repositories;
+            positions.values().any(|one| one.everything_at.is_some())
+        };
+        while !is_kept() {
+            assert!(github.asked.lock().unwrap().len() < 1_000, "never kept");
+            tokio::task::yield_now().await;
+        }
+    };
+    poller.run(kept).await;
+}
+
+/// A clock that is an hour ahead of GitHub's.
+struct AheadClock(TestClock);
+
+impl Clock for AheadClock {
+    fn now(&self) -> Timestamp {
+        self.0.now().plus_seconds(3_600)
+    }
+}
+
+#[tokio::test]
+async fn while_our_clock_is_ahead_listings_are_dated_by_githubs() {
+    let github = WorldGitHub::at_rest(small(7));
+    let clock = AheadClock(github.clock());
+    let (log, known) = (MemoryLog::default(), BTreeMap::new());
+    let owner = github
+        .world
+        .lock()
+        .unwrap()
+        .options()
+        .organisation_login
+        .clone();
+    let poll = poll_owner(&github, &clock, &log, &owner, &known)
+        .await
+        .unwrap();
+    let repository = &poll.repositories[0];
+    probe_repository(&github, &clock, &log, repository)
+        .await
+        .unwrap();
+    let listed = poll_repository(&github, &clock, &log, repository, None)
+        .await
+        .unwrap();
+    let events = log.taken();
+    assert_eq!(events.len(), poll.appended + 1 + listed.events as usize);
+    for event in events {
+        assert!(event.requested_at.unwrap() < github.clock.now().plus_seconds(1));
+        assert!(event.received_at > github.clock.now().plus_seconds(3_000));
+    }
 }
 
 #[tokio::test]

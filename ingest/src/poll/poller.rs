@@ -10,6 +10,7 @@ use crate::log::EventLog;
 use gapless_schemas::Timestamp;
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What a turn did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,17 @@ pub struct Poller<G, C, L> {
     schedule: Schedule,
     positions_path: Option<PathBuf>,
     stored: Positions,
+}
+
+/// How long after the last time the positions are stored again. Forgetting one costs a poll, so
+/// this waits for a turn in which nothing is due; but polls that are behind are never idle, and a
+/// listing of everything is dear. The file holds every repository, hence not after each poll.
+fn store_after(turn: &Turn) -> Duration {
+    match turn {
+        Turn::Idle(_) => Duration::ZERO,
+        Turn::Polled(Poll::Everything { .. }) => Duration::from_secs(5),
+        Turn::Polled(_) | Turn::Failed(_) => Duration::from_secs(60),
+    }
 }
 
 /// However long nothing is due, the clock is looked at this often: it may have been set.
@@ -125,8 +137,7 @@ impl<G: GitHub, C: Clock, L: EventLog> Poller<G, C, L> {
         Ok(())
     }
 
-    /// Stores the positions where they moved. Forgetting one costs a poll, so the file is written
-    /// when there is nothing else to do.
+    /// Stores the positions where they moved.
     async fn store(&mut self) {
         let Some(path) = self.positions_path.clone() else {
             return;
@@ -149,9 +160,14 @@ impl<G: GitHub, C: Clock, L: EventLog> Poller<G, C, L> {
     /// Polls until `shutdown` ends.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let polling = async {
+            let mut stored_at = Instant::now();
             loop {
-                if let Turn::Idle(until) = self.turn().await {
+                let turn = self.turn().await;
+                if stored_at.elapsed() >= store_after(&turn) {
                     self.store().await;
+                    stored_at = Instant::now();
+                }
+                if let Turn::Idle(until) = turn {
                     let wait = self.clock.sleep_before(until);
                     tokio::time::sleep(wait.min(SLEEP_MAX)).await;
                 }
