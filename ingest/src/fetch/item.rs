@@ -13,11 +13,10 @@
 //! too. So it may lie before the time at which a command was issued, by as much as our clock is
 //! ahead; nothing compares the two. Detectors compare it with GitHub's times alone.
 
+use super::slim;
 use crate::clock::Clock;
 use crate::github::{Answer, GitHub, PagesError, TransportError, all_pages, requested_at};
-use gapless_schemas::{
-    Event, GAPS_HEADER, ItemSnapshot, PayloadForm, SnapshotKind, Source, Timestamp, ids,
-};
+use gapless_schemas::{Event, GAPS_HEADER, ItemSnapshot, SnapshotKind, Source, Timestamp, ids};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -85,8 +84,7 @@ struct IssueLook {
     repository_url: Option<String>,
 }
 
-/// A payload above this could exceed what the log takes: its lists are then left out, which says
-/// that they were not asked for.
+/// A payload above this could exceed what the log takes: see [`super::slim`].
 const PAYLOAD_MAX_BYTES: usize = 24 * 1024 * 1024;
 
 /// Asks for the item, and where it is there, for its pull request, all reviews and the whole
@@ -159,11 +157,8 @@ fn event(
     mut snapshot: ItemSnapshot,
     look: Option<IssueLook>,
 ) -> Result<Event, FetchError> {
-    let mut payload = encode(&snapshot)?;
-    if payload.len() > PAYLOAD_MAX_BYTES {
-        (snapshot.reviews, snapshot.timeline) = (None, None);
-        payload = encode(&snapshot)?;
-    }
+    let (payload, payload_form) = slim::encode(&mut snapshot, PAYLOAD_MAX_BYTES)
+        .map_err(|error| FetchError::Retry(error.to_string()))?;
     let (updated_at, repository_url) =
         look.map_or((None, None), |look| (look.updated_at, look.repository_url));
     let repository = repository_url
@@ -196,7 +191,7 @@ fn event(
         received_at: clock.now(),
         credential_kind: Some(github.credential_kind().to_owned()),
         headers,
-        payload_form: PayloadForm::Raw,
+        payload_form,
         payload,
     })
 }
@@ -216,8 +211,4 @@ fn full_name(address: &str) -> Option<String> {
 fn object(path: &str, answer: &Answer) -> Result<Box<RawValue>, FetchError> {
     serde_json::from_slice(&answer.body)
         .map_err(|error| FetchError::Retry(format!("{path} was answered with no JSON: {error}")))
-}
-
-fn encode(snapshot: &ItemSnapshot) -> Result<Vec<u8>, FetchError> {
-    serde_json::to_vec(snapshot).map_err(|error| FetchError::Retry(error.to_string()))
 }

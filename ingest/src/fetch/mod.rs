@@ -9,6 +9,7 @@ mod lanes;
 mod metrics;
 mod offsets;
 mod queue;
+mod slim;
 mod worker;
 
 pub use answer::{AnswerError, Clients, answer};
