@@ -9,7 +9,8 @@ use crate::source::SourceConfig;
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use sha2::Sha256;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 const HEADER: &str = "x-hub-signature-256";
 const LEGACY_HEADER: &str = "x-hub-signature";
@@ -49,23 +50,35 @@ impl Signature {
 }
 
 /// The live secrets, by host. Never printed.
-pub(super) struct Keys(BTreeMap<String, Vec<Hmac<Sha256>>>);
+pub(super) struct Keys(BTreeMap<String, HostKeys>);
+
+/// The secrets of one host, each once.
+#[derive(Default)]
+struct HostKeys {
+    macs: Vec<Hmac<Sha256>>,
+    /// The one that vouched last: with many owners of one host it is tried first, as each further
+    /// try hashes the whole body again.
+    last: AtomicUsize,
+}
 
 impl Keys {
     /// The secrets of `sources`; an empty secret is left out, since anybody could sign with it.
     pub(super) fn new(sources: &[SourceConfig]) -> Self {
-        let mut keys = BTreeMap::<String, Vec<_>>::new();
+        let mut keys = BTreeMap::<String, HostKeys>::new();
+        let mut seen = BTreeSet::new();
         for source in sources {
-            let of_host = keys.entry(source.host.to_lowercase()).or_default();
-            of_host.extend(
-                source
-                    .secrets
-                    .iter()
-                    .filter(|secret| !secret.expose().is_empty())
-                    .filter_map(|secret| {
-                        Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).ok()
-                    }),
-            );
+            let host = source.host.to_lowercase();
+            let of_host = keys.entry(host.clone()).or_default();
+            for secret in &source.secrets {
+                let text = secret.expose();
+                if text.is_empty() || !seen.insert((host.clone(), text)) {
+                    continue;
+                }
+                // Cannot fail: an HMAC key may have any length.
+                of_host
+                    .macs
+                    .extend(Hmac::<Sha256>::new_from_slice(text.as_bytes()));
+            }
         }
         Self(keys)
     }
@@ -77,13 +90,30 @@ impl Keys {
 
     /// Whether one of the host's secrets made `signature` of `body`; compared in constant time.
     pub(super) fn verify(&self, host: &str, body: &[u8], signature: Signature) -> bool {
-        self.0.get(host).is_some_and(|keys| {
-            keys.iter().any(|key| {
-                let mut mac = key.clone();
-                mac.update(body);
-                mac.verify_slice(&signature.0).is_ok()
-            })
-        })
+        self.0
+            .get(host)
+            .is_some_and(|keys| keys.verify(body, signature))
+    }
+}
+
+impl HostKeys {
+    fn verify(&self, body: &[u8], signature: Signature) -> bool {
+        let made = |key: &usize| {
+            let mut mac = self.macs[*key].clone();
+            mac.update(body);
+            mac.verify_slice(&signature.0).is_ok()
+        };
+        let found = self.in_order().find(made);
+        if let Some(key) = found {
+            self.last.store(key, Relaxed);
+        }
+        found.is_some()
+    }
+
+    /// The places of the secrets, the last that vouched first.
+    fn in_order(&self) -> impl Iterator<Item = usize> {
+        let (last, count) = (self.last.load(Relaxed), self.macs.len());
+        (0..count).map(move |step| (last + step) % count)
     }
 }
 
@@ -172,5 +202,19 @@ mod tests {
         let signature = Signature::of(&headers(&[(HEADER, &text)])).unwrap();
         assert!(keys.know("github.com"));
         assert!(!keys.verify("github.com", b"{}", signature));
+    }
+
+    #[test]
+    fn each_secret_is_tried_once_and_the_last_that_vouched_first() {
+        let keys = keys(&["one", "two", "one", "", "three", "two"]);
+        let of_host = &keys.0["github.com"];
+        let order = || of_host.in_order().collect::<Vec<_>>();
+        assert_eq!(order(), [0, 1, 2]);
+        for (secret, after) in [("three", [2, 0, 1]), ("two", [1, 2, 0]), ("no", [1, 2, 0])] {
+            let text = sign(&Secret::new(secret), b"{}");
+            let signature = Signature::of(&headers(&[(HEADER, &text)])).unwrap();
+            assert_eq!(keys.verify("github.com", b"{}", signature), secret != "no");
+            assert_eq!(order(), after);
+        }
     }
 }
