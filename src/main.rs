@@ -59,7 +59,18 @@ const LOG: &str = "warn,octocrab=off";
 const SERVICE_LOG: &str = "warn,octocrab=off,gapless=info,gapless_embedded=info,gapless_engine=info,\
      gapless_ingest=info,gapless_projections=info";
 
+/// Lets this process and its children open as many files as the machine allows: each of GitHub's
+/// connections is one, and the usual limit of 1,024 is soft, for programs older than `poll`.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where it is refused the limit stays, and the webhook takes fewer connections and says so.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
 fn main() -> ExitCode {
+    raise_file_limit();
     // A child of this very program: Kafka or the ClickHouse front.
     gapless_embedded::become_part_if_asked();
     let cli = Cli::parse();
@@ -114,4 +125,22 @@ fn start_logging(cli: &Cli) -> Result<(), String> {
         log.init();
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    #[test]
+    fn as_many_files_may_be_open_as_the_machine_allows() {
+        let before = getrlimit(Resource::Nofile);
+        let lowered = before.maximum.map(|maximum| maximum.min(1_024));
+        let soft = Rlimit {
+            current: lowered,
+            maximum: before.maximum,
+        };
+        setrlimit(Resource::Nofile, soft).unwrap();
+        super::raise_file_limit();
+        assert_eq!(getrlimit(Resource::Nofile).current, before.maximum);
+    }
 }

@@ -504,6 +504,33 @@ async fn at_the_connection_bound_a_delivery_waits_until_an_idle_one_times_out() 
 }
 
 #[tokio::test]
+async fn a_peer_that_sends_on_and_reads_no_answer_loses_its_connection() {
+    let limits = Limits {
+        connections_max: 1,
+        write_timeout: Duration::from_millis(150),
+        ..Limits::default()
+    };
+    let server = TestServer::start(limits).await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    // So that its side of the answers is soon full.
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut peer = socket.connect(server.address).await.unwrap();
+    let requests = "GET /webhook HTTP/1.1\r\nHost: h\r\n\r\n".repeat(1_000);
+    let pipelining = async {
+        loop {
+            if peer.write_all(requests.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(60), pipelining).await;
+    assert!(ended.is_ok(), "its connection is never closed");
+    // The one slot is free again.
+    assert_eq!(server.post("issues", "g", BODY).await, 202);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn other_paths_do_not_exist() {
     let server = TestServer::start(Limits::default()).await;
     let url = server.url().replace("/webhook", "/metrics");

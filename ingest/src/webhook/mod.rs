@@ -23,9 +23,11 @@
 //!
 //! Nothing else refuses: unknown kinds, missing fields and fields of other types are kept as they
 //! came. Everything that an unauthenticated sender can make us hold is bounded: header bytes and
-//! time, body bytes and time, bytes of all bodies together, connections ([`Limits`]).
+//! time, body bytes and time, bytes of all bodies together, the time until an answer is taken,
+//! connections ([`Limits`]).
 
 mod body;
+mod descriptors;
 mod envelope;
 mod form;
 mod json;
@@ -35,6 +37,7 @@ mod recent;
 mod request;
 mod server;
 mod signature;
+mod write_limit;
 
 pub use metrics::WebhookMetrics;
 pub use outcome::Outcome;
@@ -58,11 +61,15 @@ use tokio::sync::Semaphore;
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Connections at a time; at the bound new ones wait in the kernel's queue until one ends.
+    /// Fewer where the process may not open so many files.
     pub connections_max: usize,
     /// Time for a request's headers, and how long a connection may stay idle between requests.
     pub head_timeout: Duration,
     /// Time for a request's body. GitHub itself gives up after 10 s.
     pub body_timeout: Duration,
+    /// Time in which a client must take an answer. Without it, one that sends requests and reads no
+    /// answers would hold its connection for ever.
+    pub write_timeout: Duration,
     /// Size of a request's headers.
     pub head_max_bytes: usize,
     /// Bytes of all bodies being read or appended; at the bound deliveries get 503. An appended
@@ -80,6 +87,7 @@ impl Default for Limits {
             connections_max: 2_000,
             head_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
             head_max_bytes: 64 * 1024,
             in_flight_max_bytes: 128 * 1024 * 1024,
             recent_max: 65_536,

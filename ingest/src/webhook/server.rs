@@ -2,9 +2,11 @@
 //!
 //! `axum::serve` gives hyper no timer, so its header timeout would never fire; this server does.
 //! Hyper starts that timer when it begins to wait for a request's first byte, so one limit bounds
-//! slow headers and idle connections alike.
+//! slow headers and idle connections alike. A peer that takes no answers is bounded by
+//! [`WriteLimited`].
 
-use super::{Limits, Outcome, Webhook, body, request};
+use super::write_limit::WriteLimited;
+use super::{Limits, Outcome, Webhook, body, descriptors, request};
 use crate::clock::Clock;
 use crate::log::EventLog;
 use axum::Router;
@@ -110,7 +112,9 @@ pub async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(limits.head_max_bytes);
-    let slots = Arc::new(Semaphore::new(limits.connections_max));
+    let slots = Arc::new(Semaphore::new(descriptors::connections_max(
+        limits.connections_max,
+    )));
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -133,6 +137,7 @@ pub async fn serve(
         };
         // Answers are small and GitHub waits for them: no delay to fill a packet.
         let _ = stream.set_nodelay(true);
+        let stream = WriteLimited::new(stream, limits.write_timeout);
         let router = router.clone();
         let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
             router.clone().oneshot(request.map(Body::new))
