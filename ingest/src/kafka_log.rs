@@ -13,8 +13,6 @@
 
 use crate::log::{AppendError, Appended, EventLog};
 use gapless_schemas::{Codec, Event, Topics};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
@@ -26,7 +24,8 @@ use std::time::Duration;
 pub struct KafkaConfig {
     /// `host:port`, several separated by commas.
     pub bootstrap_servers: String,
-    /// Further settings by librdkafka's names: TLS and SASL. They win over our own.
+    /// Further settings by librdkafka's names: TLS and SASL. Those that Gapless needs to be as they
+    /// are stay as they are.
     pub settings: Vec<(String, String)>,
 }
 
@@ -39,24 +38,46 @@ impl KafkaConfig {
         }
     }
 
-    /// librdkafka's settings: `own`, then those of the configuration.
+    /// librdkafka's settings: those of the configuration, and above them `own`: `acks=1` or
+    /// `enable.auto.commit=true` would break what is promised.
     pub(crate) fn client(&self, own: &[(&str, &str)]) -> ClientConfig {
         let mut client = ClientConfig::new();
         client
-            .set("bootstrap.servers", &self.bootstrap_servers)
             .set("client.id", "gapless")
             .set("socket.keepalive.enable", "true")
             .set("socket.connection.setup.timeout.ms", "3000")
             // A broker that comes back after a restart is found within a second.
             .set("reconnect.backoff.max.ms", "1000");
-        for (name, value) in own {
-            client.set(*name, *value);
-        }
+        let servers = ("bootstrap.servers", self.bootstrap_servers.as_str());
+        let own = || own.iter().copied().chain([servers]);
         for (name, value) in &self.settings {
+            if own().any(|(ours, _)| is_same(ours, name)) {
+                tracing::warn!(name, "a Kafka setting is Gapless's own and stays as it is");
+            } else {
+                client.set(name, value);
+            }
+        }
+        for (name, value) in own() {
             client.set(name, value);
         }
         client
     }
+}
+
+/// Settings of ours that have a second name. librdkafka is told them in no particular order, so
+/// that the second name would sometimes win.
+const SECOND_NAMES: [(&str, &str); 6] = [
+    ("acks", "request.required.acks"),
+    ("bootstrap.servers", "metadata.broker.list"),
+    ("compression.type", "compression.codec"),
+    ("enable.auto.commit", "auto.commit.enable"),
+    ("linger.ms", "queue.buffering.max.ms"),
+    ("message.timeout.ms", "delivery.timeout.ms"),
+];
+
+/// Whether two names name one setting.
+fn is_same(ours: &str, name: &str) -> bool {
+    ours == name || SECOND_NAMES.contains(&(ours, name))
 }
 
 /// After this time without an acknowledgement librdkafka gives a record up.
@@ -67,8 +88,6 @@ const APPEND_TIMEOUT: Duration = Duration::from_millis(4_500);
 const QUEUE_MAX_KIB: usize = 256 * 1024;
 /// Largest record, as the events topic takes it.
 const RECORD_MAX_BYTES: usize = 32 * 1024 * 1024;
-/// How long a topic's creation may take.
-const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Appends events to the events topic.
 pub struct KafkaLog {
@@ -199,71 +218,35 @@ fn reaction(error: &KafkaError) -> AppendError {
     }
 }
 
-/// A topic could not be made. Reaction: stop, with the sentence that this prints.
-#[derive(Debug, thiserror::Error)]
-pub enum TopicError {
-    /// The cluster cannot be reached or refuses all topics.
-    #[error("the topics cannot be created: {0}")]
-    Cluster(#[from] KafkaError),
-    /// It refuses one.
-    #[error("topic {name} cannot be created: {reason}")]
-    Topic {
-        /// The topic.
-        name: String,
-        /// What the cluster says.
-        reason: RDKafkaErrorCode,
-    },
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Creates those of `topics.specs()` that do not exist, with the cluster's default replication.
-/// A topic that exists is left as it is.
-///
-/// # Errors
-/// See [`TopicError`].
-pub async fn ensure_topics(config: &KafkaConfig, topics: &Topics) -> Result<(), TopicError> {
-    /// By the protocol: as many replicas as the broker's `default.replication.factor` says.
-    const BROKER_DEFAULT: i32 = -1;
-    let admin: AdminClient<DefaultClientContext> = config.client(&[]).create()?;
-    let specs = topics.specs();
-    let wanted: Vec<NewTopic<'_>> = specs
-        .iter()
-        .map(|spec| {
-            let replication = TopicReplication::Fixed(BROKER_DEFAULT);
-            let topic = NewTopic::new(&spec.name, spec.partitions, replication);
-            spec.settings
-                .iter()
-                .fold(topic, |topic, (name, value)| topic.set(name, value))
-        })
-        .collect();
-    let options = AdminOptions::new()
-        .request_timeout(Some(ADMIN_TIMEOUT))
-        .operation_timeout(Some(ADMIN_TIMEOUT));
-    for result in admin.create_topics(&wanted, &options).await? {
-        match result {
-            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((name, reason)) => return Err(TopicError::Topic { name, reason }),
+    #[test]
+    fn a_configured_setting_never_wins_over_one_that_a_promise_rests_on() {
+        let config = KafkaConfig {
+            bootstrap_servers: "ours:9092".into(),
+            settings: [
+                ("acks", "1"),
+                ("request.required.acks", "1"),
+                ("enable.auto.commit", "true"),
+                ("bootstrap.servers", "theirs:9092"),
+                ("security.protocol", "SASL_SSL"),
+                ("client.id", "mine"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        };
+        let client = config.client(&[("acks", "all"), ("enable.auto.commit", "false")]);
+        for (name, value) in [
+            ("acks", Some("all")),
+            ("request.required.acks", None),
+            ("enable.auto.commit", Some("false")),
+            ("bootstrap.servers", Some("ours:9092")),
+            ("security.protocol", Some("SASL_SSL")),
+            ("client.id", Some("mine")),
+        ] {
+            assert_eq!(client.get(name), value, "{name}");
         }
     }
-    Ok(())
-}
-
-/// How many partitions `topic` has; none where there is no such topic.
-///
-/// # Errors
-/// Where the cluster cannot be reached.
-pub async fn existing_partitions(
-    config: &KafkaConfig,
-    topic: &str,
-) -> Result<Option<i32>, TopicError> {
-    let admin: AdminClient<DefaultClientContext> = config.client(&[]).create()?;
-    let topic = topic.to_owned();
-    let asked = tokio::task::spawn_blocking(move || {
-        // All topics: asking for one by name may create it.
-        let metadata = admin.inner().fetch_metadata(None, ADMIN_TIMEOUT)?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic);
-        Ok(found.and_then(|found| i32::try_from(found.partitions().len()).ok()))
-    });
-    asked
-        .await
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }

@@ -8,6 +8,7 @@ mod clock;
 pub mod fetch;
 pub mod github;
 mod kafka_log;
+mod kafka_topics;
 mod log;
 pub mod poll;
 pub mod recorded;
@@ -15,6 +16,7 @@ mod source;
 pub mod webhook;
 
 pub use clock::{Clock, SystemClock};
-pub use kafka_log::{KafkaConfig, KafkaLog, TopicError, ensure_topics, existing_partitions};
+pub use kafka_log::{KafkaConfig, KafkaLog};
+pub use kafka_topics::{TopicError, ensure_topics, existing_partitions};
 pub use log::{AppendError, Appended, EventLog};
 pub use source::{PUBLIC_HOST, Secret, SourceConfig};

@@ -9,9 +9,15 @@ use gapless_ingest::fetch::{
     Clients, FetchMetrics, QueueTimes, WorkerError, WorkerOptions, run_refetch_worker,
 };
 use gapless_ingest::github::{Answer, GitHub, TransportError};
-use gapless_ingest::{AppendError, EventLog, KafkaConfig, KafkaLog, SystemClock, ensure_topics};
+use gapless_ingest::{
+    AppendError, EventLog, KafkaConfig, KafkaLog, SystemClock, TopicError, ensure_topics,
+};
 use gapless_schemas::{Codec, Event, PayloadForm, Refetch, Source, Timestamp, Topics};
 use rdkafka::ClientConfig;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -99,6 +105,8 @@ async fn on_a_real_kafka_events_are_kept_and_commands_are_answered() {
     ensure_topics(&config, &topics).await.unwrap();
     ensure_topics(&config, &topics).await.unwrap();
 
+    a_topic_that_forgets_is_refused(&config).await;
+
     let log = Arc::new(KafkaLog::new(config.clone(), topics.clone(), Codec::embedded()).unwrap());
     every_event_lies_in_its_partition(&config, &topics, &log).await;
     large_events_pass_and_too_large_ones_are_refused(&log).await;
@@ -114,6 +122,40 @@ async fn on_a_real_kafka_events_are_kept_and_commands_are_answered() {
         "{:?}",
         began.elapsed()
     );
+}
+
+async fn a_topic_that_forgets_is_refused(config: &KafkaConfig) {
+    let topics = Topics::new("forgetful", 1);
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", &config.bootstrap_servers)
+        .create()
+        .unwrap();
+    // As brokers make it where nobody thinks of it: kept for a week, records of a megabyte.
+    let events = topics.events();
+    let made = NewTopic::new(&events, 1, TopicReplication::Fixed(1))
+        .set("retention.ms", "604800000")
+        .set("max.message.bytes", "1048588");
+    let options = AdminOptions::new();
+    admin.create_topics(&[made], &options).await.unwrap()[0]
+        .as_ref()
+        .unwrap();
+    // A broker tells nothing about a topic that it has only just heard of.
+    let began = Instant::now();
+    while ensure_topics(config, &topics).await.is_ok() {
+        assert!(began.elapsed() < WAIT, "it is never refused");
+    }
+    let error = ensure_topics(config, &topics).await.unwrap_err();
+    assert!(matches!(error, TopicError::Unfit(_)), "{error}");
+    let change = AlterConfig::new(ResourceSpecifier::Topic(&events))
+        .set("retention.ms", "-1")
+        .set("max.message.bytes", "33554432");
+    admin.alter_configs(&[change], &options).await.unwrap()[0]
+        .as_ref()
+        .unwrap();
+    let began = Instant::now();
+    while let Err(error) = ensure_topics(config, &topics).await {
+        assert!(began.elapsed() < WAIT, "{error}");
+    }
 }
 
 async fn every_event_lies_in_its_partition(

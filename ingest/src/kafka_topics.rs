@@ -1,0 +1,213 @@
+//! The topics on Kafka: made where they do not exist, and refused where they would lose events.
+
+use crate::kafka_log::KafkaConfig;
+use gapless_schemas::{TopicSpec, Topics};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long a topic's creation may take.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A topic could not be made. Reaction: stop, with the sentence that this prints.
+#[derive(Debug, thiserror::Error)]
+pub enum TopicError {
+    /// The cluster cannot be reached or refuses all topics.
+    #[error("the topics cannot be created: {0}")]
+    Cluster(#[from] KafkaError),
+    /// It refuses one.
+    #[error("topic {name} cannot be created: {reason}")]
+    Topic {
+        /// The topic.
+        name: String,
+        /// What the cluster says.
+        reason: RDKafkaErrorCode,
+    },
+    /// The events topic exists with settings under which the log would lose events.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+/// Creates those of `topics.specs()` that do not exist, with the cluster's default replication.
+/// A topic that exists is left as it is; the events topic must then be set so that it keeps every
+/// event.
+///
+/// # Errors
+/// See [`TopicError`].
+pub async fn ensure_topics(config: &KafkaConfig, topics: &Topics) -> Result<(), TopicError> {
+    /// By the protocol: as many replicas as the broker's `default.replication.factor` says.
+    const BROKER_DEFAULT: i32 = -1;
+    let admin: AdminClient<DefaultClientContext> = config.client(&[]).create()?;
+    let specs = topics.specs();
+    let wanted: Vec<NewTopic<'_>> = specs
+        .iter()
+        .map(|spec| {
+            let replication = TopicReplication::Fixed(BROKER_DEFAULT);
+            let topic = NewTopic::new(&spec.name, spec.partitions, replication);
+            spec.settings
+                .iter()
+                .fold(topic, |topic, (name, value)| topic.set(name, value))
+        })
+        .collect();
+    let options = AdminOptions::new()
+        .request_timeout(Some(ADMIN_TIMEOUT))
+        .operation_timeout(Some(ADMIN_TIMEOUT));
+    let mut events_existed = false;
+    for result in admin.create_topics(&wanted, &options).await? {
+        match result {
+            Ok(_) => {}
+            Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => {
+                events_existed |= name == topics.events();
+            }
+            Err((name, reason)) => return Err(TopicError::Topic { name, reason }),
+        }
+    }
+    if !events_existed {
+        return Ok(());
+    }
+    let settings = settings_of(&admin, &topics.events()).await;
+    let spec = specs.iter().find(|spec| spec.name == topics.events());
+    let why = spec.and_then(|spec| unfit(spec, &settings));
+    why.map_or(Ok(()), |why| Err(TopicError::Unfit(why)))
+}
+
+/// A topic's settings by name; empty where the cluster does not tell them, which some allow only to
+/// administrators.
+async fn settings_of(
+    admin: &AdminClient<DefaultClientContext>,
+    name: &str,
+) -> BTreeMap<String, String> {
+    let options = AdminOptions::new().request_timeout(Some(ADMIN_TIMEOUT));
+    let topic = [ResourceSpecifier::Topic(name)];
+    let told = admin.describe_configs(&topic, &options).await;
+    let told = told.and_then(|mut all| match all.pop() {
+        Some(one) => one.map_err(KafkaError::AdminOp),
+        None => Err(KafkaError::Canceled),
+    });
+    match told {
+        Ok(topic) => {
+            let entries = topic.entries.into_iter();
+            entries
+                .filter_map(|entry| Some((entry.name, entry.value?)))
+                .collect()
+        }
+        Err(error) => {
+            tracing::warn!(%error, topic = name, "whether the topic keeps its records is not known");
+            BTreeMap::new()
+        }
+    }
+}
+
+/// Why the events topic, made by `spec` or by somebody else, would lose events; and what to do.
+/// Settings that the cluster does not tell are taken as right.
+fn unfit(spec: &TopicSpec, settings: &BTreeMap<String, String>) -> Option<String> {
+    let whole = |text: &str| text.parse::<i64>().ok();
+    let keeps = |name: &str, wanted: &str, found: &str| match name {
+        "max.message.bytes" => whole(found) >= whole(wanted),
+        "retention.ms" | "retention.bytes" | "cleanup.policy" => found == wanted,
+        // What else was set is a matter of taste.
+        _ => true,
+    };
+    let policy = ("cleanup.policy", "delete");
+    let ours = spec
+        .settings
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()));
+    let wrong: Vec<(&str, &str, &str)> = ours
+        .chain([policy])
+        .filter_map(|(name, wanted)| Some((name, wanted, settings.get(name)?.as_str())))
+        .filter(|(name, wanted, found)| !keeps(name, wanted, found))
+        .collect();
+    if wrong.is_empty() {
+        return None;
+    }
+    let found: Vec<String> = wrong
+        .iter()
+        .map(|(name, _, found)| format!("{name}={found}"))
+        .collect();
+    let wanted: Vec<String> = wrong
+        .iter()
+        .map(|(name, wanted, _)| format!("{name}={wanted}"))
+        .collect();
+    Some(format!(
+        "topic {topic} has {}, with which the log would lose events: run kafka-configs.sh --alter \
+         --entity-type topics --entity-name {topic} --add-config {}",
+        found.join(", "),
+        wanted.join(","),
+        topic = spec.name,
+    ))
+}
+
+/// How many partitions `topic` has; none where there is no such topic.
+///
+/// # Errors
+/// Where the cluster cannot be reached.
+pub async fn existing_partitions(
+    config: &KafkaConfig,
+    topic: &str,
+) -> Result<Option<i32>, TopicError> {
+    let admin: AdminClient<DefaultClientContext> = config.client(&[]).create()?;
+    let topic = topic.to_owned();
+    let asked = tokio::task::spawn_blocking(move || {
+        // All topics: asking for one by name may create it.
+        let metadata = admin.inner().fetch_metadata(None, ADMIN_TIMEOUT)?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        Ok(found.and_then(|found| i32::try_from(found.partitions().len()).ok()))
+    });
+    asked
+        .await
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(changes: &[(&str, &str)]) -> Option<String> {
+        let mut settings = BTreeMap::from([
+            ("cleanup.policy".to_owned(), "delete".to_owned()),
+            ("retention.ms".to_owned(), "-1".to_owned()),
+            ("retention.bytes".to_owned(), "-1".to_owned()),
+            ("max.message.bytes".to_owned(), "99999999".to_owned()),
+            ("flush.ms".to_owned(), "9223372036854775807".to_owned()),
+        ]);
+        for (name, value) in changes {
+            settings.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let specs = Topics::new("test", 1).specs();
+        unfit(&specs[0], &settings)
+    }
+
+    #[test]
+    fn an_events_topic_that_would_lose_events_is_refused_with_what_to_do() {
+        assert_eq!(found(&[]), None);
+        assert_eq!(
+            found(&[("retention.ms", "604800000")]).unwrap(),
+            "topic test.events.1 has retention.ms=604800000, with which the log would lose events: \
+             run kafka-configs.sh --alter --entity-type topics --entity-name test.events.1 \
+             --add-config retention.ms=-1"
+        );
+        for (name, value) in [
+            ("retention.bytes", "1000000"),
+            ("cleanup.policy", "compact"),
+            ("cleanup.policy", "compact,delete"),
+            ("max.message.bytes", "1048588"),
+        ] {
+            let why = found(&[(name, value)]).unwrap();
+            assert!(why.contains(&format!("has {name}={value}")), "{why}");
+        }
+        let both = found(&[("retention.ms", "1"), ("cleanup.policy", "compact")]).unwrap();
+        assert!(
+            both.ends_with("--add-config retention.ms=-1,cleanup.policy=delete"),
+            "{both}"
+        );
+    }
+
+    #[test]
+    fn what_a_cluster_does_not_tell_is_taken_as_right() {
+        let specs = Topics::new("test", 1).specs();
+        assert_eq!(unfit(&specs[0], &BTreeMap::new()), None);
+    }
+}
