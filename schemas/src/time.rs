@@ -30,7 +30,7 @@ impl Timestamp {
 
     /// The instant `seconds` seconds after 1970-01-01T00:00:00Z.
     pub const fn from_seconds(seconds: i64) -> Self {
-        Self(seconds * SECOND_MILLIS)
+        Self(seconds.saturating_mul(SECOND_MILLIS))
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.

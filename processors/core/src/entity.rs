@@ -4,7 +4,7 @@ use crate::detect::Question;
 use crate::law::Join;
 use crate::payload::Payload;
 use gapless_schemas::{
-    Event, Gap, GapEvent, Issue, LedgerBlock, PullRequest, Repository, Source, StateTopic,
+    Event, Gap, GapEvent, Issue, LedgerBlock, PullRequest, Repository, StateTopic,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -157,16 +157,11 @@ macro_rules! entities {
                 match self { $(Self::$name(record) => record.version),* }
             }
 
-            /// True where both say the same, versions left out.
-            pub fn says_the_same(&self, other: &Self) -> bool {
-                match (self, other) {
-                    $((Self::$name(mine), Self::$name(theirs)) => {
-                        let mut theirs = theirs.clone();
-                        theirs.version = mine.version;
-                        mine == &theirs
-                    })*
-                    _ => false,
-                }
+            /// The same under another version.
+            #[must_use]
+            pub fn under(mut self, version: i64) -> Self {
+                match &mut self { $(Self::$name(record) => record.version = version),* }
+                self
             }
         }
 
@@ -196,21 +191,12 @@ entities! {
     Gap: gap, Gap, Gaps;
 }
 
-/// What a webhook tells whose payload cannot be read, but whose envelope names an item: that
-/// something happened to it, which GitHub must be asked about.
-///
-/// Comments are left out: they do not say whether they are on an issue or a pull request, and they
-/// change neither.
+/// What an event tells whose payload cannot be read, but whose envelope names an item: that
+/// something happened to it, which GitHub must be asked about. One that names none tells nothing.
 pub fn lift_unreadable(event: &Event) -> Parts {
     let mut parts = Parts::default();
-    if let (Source::Webhook, Some(number)) = (event.source, event.number) {
-        match event.kind.as_str() {
-            "pull_request" | "pull_request_review" => {
-                parts.add(event, number, crate::pull_request::State::unreadable(event));
-            }
-            "issues" => parts.add(event, number, crate::issue::State::unreadable(event)),
-            _ => {}
-        }
+    if let Some(number) = event.number {
+        crate::ledger::State::note_unreadable(event, number, &mut parts);
     }
     parts
 }

@@ -1,13 +1,12 @@
 //! What an issue and a pull request have in common: both are items of one number space, shown by
 //! the same objects, closed, reopened, labelled and listed alike.
 
-use crate::detect::{Question, Urgency};
+use crate::detect::{Questions, is_history};
 use crate::law::{Earliest, Join, Latest, Register, Stamp};
-use crate::lifecycle::{Lifecycle, impossibility};
+use crate::lifecycle::{Impossibility, Lifecycle, RestsOn, impossibilities};
 use crate::payload::{Field, IssueObject, MilestoneObject, PullRequestObject, UserObject};
 use gapless_schemas::{Account, Detector, Event, Presence, Source, Timestamp, TransitionKind};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The shared part of an issue's and a pull request's state.
 ///
@@ -24,8 +23,8 @@ pub(crate) struct Item {
     pub(crate) comments: Register<i64>,
     pub(crate) presence: Register<Presence>,
     pub(crate) lifecycle: Lifecycle,
-    /// Webhooks about it that could not be read, by event id, with their receipt.
-    unreadable: BTreeMap<String, Earliest<Timestamp>>,
+    /// First receipt of anything about it.
+    first_heard_at: Earliest<Timestamp>,
     /// Greatest `updated_at` that a webhook or the item's own snapshot told.
     heard_at: Latest<Timestamp>,
     /// Greatest `updated_at` that a listing showed.
@@ -57,7 +56,7 @@ impl Join for Item {
         self.comments.join(other.comments);
         self.presence.join(other.presence);
         self.lifecycle.join(other.lifecycle);
-        self.unreadable.join(other.unreadable);
+        self.first_heard_at.join(other.first_heard_at);
         self.heard_at.join(other.heard_at);
         self.listed_at.join(other.listed_at);
         self.changed_at.join(other.changed_at);
@@ -112,7 +111,7 @@ impl Item {
                 assignees: issue
                     .assignees
                     .as_ref()
-                    .map(|users| sorted(users.iter().map(|user| user.login.clone()))),
+                    .map(|users| sorted(users.iter().flatten().map(|user| user.login.clone()))),
             },
         )
     }
@@ -140,37 +139,36 @@ impl Item {
                 assignees: pull
                     .assignees
                     .as_ref()
-                    .map(|users| sorted(users.iter().map(|user| user.login.clone()))),
+                    .map(|users| sorted(users.iter().flatten().map(|user| user.login.clone()))),
             },
         )
     }
 
     fn of(event: &Event, shown: Shown<'_>) -> Self {
+        // An answer shows presence and the repository's name as of its request. A webhook shows them
+        // as of the change only: one that is redelivered after a deletion raises nobody.
+        let seen = match (event.source, shown.updated_at) {
+            (Source::Webhook, Some(updated_at)) => Stamp::new(event, updated_at),
+            _ => Stamp::undated(event),
+        };
         let mut item = Self {
             created_at: Earliest(shown.created_at),
+            first_heard_at: Earliest(Some(event.received_at)),
             ..Self::default()
         };
         if let Some(repository) = &event.repository {
-            item.repository = Register::new(Stamp::undated(event), repository.clone());
+            item.repository = Register::new(seen, repository.clone());
         }
         // An object without its own time cannot be ordered against others: it proves existence only.
         let Some(updated_at) = shown.updated_at else {
             return item;
         };
         let stamp = Stamp::new(event, updated_at);
-        match event.source {
-            Source::Listing => item.listed_at = Latest(Some(updated_at)),
-            Source::Webhook | Source::Snapshot | Source::Archive | Source::Gap => {
-                item.heard_at = Latest(Some(updated_at));
-            }
-        }
-        // An answer shows presence as of its request. A webhook shows it as of the change only: one
-        // that is redelivered after the deletion raises nobody.
-        let seen = if event.source == Source::Webhook {
-            stamp
+        if event.source == Source::Listing {
+            item.listed_at = Latest(Some(updated_at));
         } else {
-            Stamp::undated(event)
-        };
+            item.heard_at = Latest(Some(updated_at));
+        }
         item.presence = Register::new(seen, Presence::Alive);
         if let (Some(title), Some(state), Some(closed_at), Some(user)) =
             (shown.title, shown.state, shown.closed_at, shown.user)
@@ -208,17 +206,6 @@ impl Item {
         item
     }
 
-    /// The partial state of an item about which `event`, a webhook, tells something that cannot be
-    /// read: all that is known is that something happened.
-    pub(crate) fn of_unreadable(event: &Event) -> Self {
-        let unreadable =
-            BTreeMap::from([(event.event_id.clone(), Earliest(Some(event.received_at)))]);
-        Self {
-            unreadable,
-            ..Self::default()
-        }
-    }
-
     /// Notes that a listing of what changed lately showed it.
     pub(crate) fn changed_lately(&mut self) {
         self.changed_at = self.listed_at;
@@ -250,9 +237,14 @@ impl Item {
     }
 
     /// Notes that a webhook said that the item left: deleted or transferred.
-    pub(crate) fn leave(&mut self, event: &Event, presence: Presence) {
-        self.presence
-            .join(Register::new(Stamp::undated(event), presence));
+    pub(crate) fn leave(
+        &mut self,
+        event: &Event,
+        updated_at: Option<Timestamp>,
+        presence: Presence,
+    ) {
+        let end = Stamp::of_end(event, updated_at);
+        self.presence.join(Register::new(end, presence));
     }
 
     /// Notes the transition that the `action` of a webhook tells. A closing's own time stands in
@@ -296,82 +288,76 @@ impl Item {
         self.heard_at.0.max(self.listed_at.0)
     }
 
-    /// What this state cannot answer, beside what the number space asks.
-    pub(crate) fn questions(&self, number: i64, draft: Option<bool>) -> Vec<Question> {
-        let mut questions = Vec::new();
+    /// Whether an object of its own, not a listing's row, showed it.
+    pub(crate) fn is_heard_of(&self) -> bool {
+        self.heard_at.0.is_some()
+    }
+
+    /// Whether it was there long before anything about it was received: what nobody told of it
+    /// until then was not lost, but happened before there was a webhook.
+    pub(crate) fn is_history(&self) -> bool {
+        match (self.created_at.0, self.first_heard_at.0) {
+            (Some(created_at), Some(heard_at)) => is_history(created_at, heard_at),
+            _ => false,
+        }
+    }
+
+    /// What this state cannot answer, beside what the number space asks. Nothing is asked about an
+    /// item that is not there.
+    pub(crate) fn questions(&self, number: i64, draft: Option<bool>) -> Questions {
+        let mut questions = Questions::about(number);
         if self.presence() != Presence::Alive {
             return questions;
         }
-        let mut ask = |detector, since, evidence| {
-            questions.push(Question {
-                detector,
-                number: Some(number),
-                evidence,
-                since,
-                urgency: Urgency::Gap,
-            });
-        };
-        let unread = self
-            .unreadable
-            .iter()
-            .filter_map(|(id, at)| Some((at.0?, id)));
-        if let Some((at, id)) = unread.filter(|(at, _)| !self.lifecycle.proves(*at)).min() {
-            ask(
-                Detector::DeadLetter,
-                at,
-                format!("event {id}, received at {at}, could not be read"),
-            );
-        }
         if let Some(listed_at) = self.unheard_change() {
-            let heard = self
-                .heard_at
-                .0
-                .map_or_else(|| "nothing".to_owned(), |at| at.to_string());
-            ask(
+            let heard = self.heard_at.0.map_or_else(
+                || "all that was heard of it".to_owned(),
+                |at| at.to_string(),
+            );
+            questions.ask(
                 Detector::Clock,
                 listed_at,
-                format!("GitHub lists it as changed at {listed_at}; heard up to {heard}"),
+                format!("GitHub lists a change later than {heard}"),
             );
         }
-        let contested = [
+        questions.ask_contested(&[
             ("its headline", self.headline.contested()),
             ("labels", self.labels.contested()),
             ("assignees", self.assignees.contested()),
-        ];
-        if let Some((what, stamp)) = contested
-            .into_iter()
-            .find_map(|(what, stamp)| Some((what, stamp?)))
-        {
-            let at = stamp.entity_time;
-            ask(
-                Detector::ContestedSecond,
-                at,
-                format!("deliveries of {at} differ in {what}"),
-            );
-        }
+        ]);
         if let Some(headline) = self.headline.get() {
-            let transitions = self
-                .lifecycle
-                .transitions(self.created_at.0, headline.closed_at);
-            if let Some((at, evidence)) = impossibility(&transitions, Some(&headline.state), draft)
-                // A timeline later than all that is known has said all that GitHub will say.
-                && self.updated_at().is_none_or(|at| !self.lifecycle.proves(at))
-            {
-                ask(Detector::ImpossibleTransition, at, evidence);
+            let transitions = self.lifecycle.transitions(self.created_at.0);
+            let wrong = impossibilities(&transitions, &headline.state, draft);
+            // A timeline later than all that bears on it has said all that GitHub will say.
+            let standing = wrong.into_iter().find(|wrong| match wrong.rests_on {
+                RestsOn::Sequence => !self.lifecycle.proves(wrong.at),
+                RestsOn::End => self
+                    .updated_at()
+                    .is_none_or(|at| !self.lifecycle.proves(at)),
+            });
+            if let Some(Impossibility { at, evidence, .. }) = standing {
+                questions.ask(Detector::ImpossibleTransition, at, evidence);
             }
         }
-        if questions.is_empty()
-            && let Some(at) = self.updated_at()
-            && !self.lifecycle.proves(at)
-        {
-            questions.push(Question {
-                detector: Detector::UnprovenHistory,
-                number: Some(number),
-                evidence: format!("changed at {at}, told by webhooks alone"),
-                since: at,
-                urgency: Urgency::Audit,
-            });
-        }
         questions
+    }
+
+    /// Asks for an audit, where nothing else is asked and only webhooks tell what happened last.
+    ///
+    /// The evidence names the last timeline, not the last change: an item that changes every day
+    /// asks the same question every day, and its turn comes.
+    pub(crate) fn audit(&self, questions: &mut Questions) {
+        let unproven = self.updated_at().filter(|at| !self.lifecycle.proves(*at));
+        if let (Some(at), Presence::Alive) = (unproven, self.presence()) {
+            let since = match self.lifecycle.read_at() {
+                Some(read_at) => format!("since its timeline of {read_at}"),
+                None => "of all its time".to_owned(),
+            };
+            questions.audit(
+                Detector::UnprovenHistory,
+                at,
+                format!("webhooks and listings alone tell {since}"),
+            );
+        }
     }
 }

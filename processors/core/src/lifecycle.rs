@@ -8,8 +8,7 @@
 //!
 //! 1. the timeline's transitions;
 //! 2. of the others, those that match none of the timeline's: later ones, and those that the
-//!    timeline omits (it omits some closings that the object's `closed_at` told);
-//! 3. `closed_at` of a closed item, where neither has a closing near it.
+//!    timeline omits (it omits some closings that the object's `closed_at` told).
 //!
 //! Storing merged runs instead would lose: "closed at 1" and "closed at 9" merged into one, then
 //! "reopened at 5" arrives late, and nobody knows that it was closed again.
@@ -21,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Witnesses of one transition differ by at most this.
-const SAME_WITHIN_MILLIS: i64 = 5_000;
+const SAME_WITHIN_MILLIS: u64 = 5_000;
 
 /// What is known of an item's transitions. See the module for the argument.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,13 +97,13 @@ impl Lifecycle {
             .is_some_and(|stamp| settles(stamp.as_of, at))
     }
 
-    /// The one sequence that all witnesses agree on, oldest first. `created_at` opens it;
-    /// `closed_at` is that of an item closed now.
-    pub(crate) fn transitions(
-        &self,
-        created_at: Option<Timestamp>,
-        closed_at: Option<Timestamp>,
-    ) -> Vec<Transition> {
+    /// When the last complete timeline was asked for.
+    pub(crate) fn read_at(&self) -> Option<Timestamp> {
+        self.timeline.stamp().map(|stamp| stamp.as_of)
+    }
+
+    /// The one sequence that all witnesses agree on, oldest first. `created_at` opens it.
+    pub(crate) fn transitions(&self, created_at: Option<Timestamp>) -> Vec<Transition> {
         let mut found: Vec<Transition> = created_at
             .map(|at| Transition {
                 kind: TransitionKind::Opened,
@@ -114,16 +113,11 @@ impl Lifecycle {
             .into_iter()
             .chain(self.timeline.get().into_iter().flatten().cloned())
             .collect();
-        let closing = closed_at.map(|at| (TransitionKind::Closed, at, None));
-        let candidates = self
-            .told
-            .iter()
-            .map(|((kind, at), actor)| (*kind, *at, actor.0.clone()))
-            .chain(closing);
-        for (kind, at, actor) in candidates {
+        for (&(kind, at), Actor(actor)) in &self.told {
             let same = |known: &Transition| {
-                known.kind == kind && known.at.millis_since(at).abs() <= SAME_WITHIN_MILLIS
+                known.kind == kind && known.at.millis_since(at).unsigned_abs() <= SAME_WITHIN_MILLIS
             };
+            let actor = actor.clone();
             match found.iter_mut().find(|known| same(known)) {
                 Some(known) => known.actor = known.actor.take().or(actor),
                 None => found.push(Transition { kind, at, actor }),
@@ -135,29 +129,51 @@ impl Lifecycle {
     }
 }
 
-/// The first transition that cannot follow the ones before it: with its place, what is wrong. Also
-/// where the sequence ends in another state than the object shows.
-pub(crate) fn impossibility(
+/// What cannot be, and since when.
+#[derive(Debug)]
+pub(crate) struct Impossibility {
+    pub(crate) at: Timestamp,
+    /// In words.
+    pub(crate) evidence: String,
+    pub(crate) rests_on: RestsOn,
+}
+
+/// What an impossibility rests on, and so what answers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RestsOn {
+    /// Two transitions: a timeline that covers them has told what was between them.
+    Sequence,
+    /// The last transition and what the object shows now.
+    End,
+}
+
+/// The transitions that cannot follow the ones before them, oldest first, and last, whether the
+/// sequence ends in another state than the object shows.
+pub(crate) fn impossibilities(
     transitions: &[Transition],
-    state: Option<&str>,
+    state: &str,
     draft: Option<bool>,
-) -> Option<(Timestamp, String)> {
+) -> Vec<Impossibility> {
+    let mut found = Vec::new();
     let mut closed = false;
     let mut was_draft = None;
     for Transition { kind, at, .. } in transitions {
         let wrong = match kind {
             TransitionKind::Opened => None,
-            TransitionKind::Closed if closed => Some("closed twice without a reopening"),
-            TransitionKind::Reopened if !closed => Some("reopened without a closing"),
-            TransitionKind::ReadyForReview if was_draft == Some(false) => Some("made ready twice"),
-            TransitionKind::ConvertedToDraft if was_draft == Some(true) => {
-                Some("made a draft twice")
+            TransitionKind::Closed => closed.then_some("closed twice without a reopening"),
+            TransitionKind::Reopened => (!closed).then_some("reopened without a closing"),
+            TransitionKind::ReadyForReview => {
+                (was_draft == Some(false)).then_some("made ready twice")
             }
-            _ => None,
+            TransitionKind::ConvertedToDraft => {
+                (was_draft == Some(true)).then_some("made a draft twice")
+            }
         };
-        if let Some(wrong) = wrong {
-            return Some((*at, format!("{wrong}, at {at}")));
-        }
+        found.extend(wrong.map(|wrong| Impossibility {
+            at: *at,
+            evidence: format!("{wrong}, at {at}"),
+            rests_on: RestsOn::Sequence,
+        }));
         match kind {
             TransitionKind::Opened => {}
             TransitionKind::Closed => closed = true,
@@ -166,21 +182,23 @@ pub(crate) fn impossibility(
             TransitionKind::ConvertedToDraft => was_draft = Some(true),
         }
     }
-    let at = transitions.last()?.at;
-    match (state, closed) {
-        (Some("closed"), false) => {
-            Some((at, "shown as closed, but no closing is known".to_owned()))
-        }
-        (Some("open"), true) => Some((
-            at,
-            format!("shown as open, but no reopening is known after {at}"),
+    let Some(Transition { at, .. }) = transitions.last() else {
+        return found;
+    };
+    let end = match (state, closed, draft, was_draft) {
+        ("closed", false, ..) => Some("shown as closed, but no closing is known".to_owned()),
+        ("open", true, ..) => Some(format!(
+            "shown as open, but no reopening is known after {at}"
         )),
-        _ => match (draft, was_draft) {
-            (Some(shown), Some(known)) if shown != known => Some((
-                at,
-                format!("shown with draft {shown}, but its transitions end with draft {known}"),
-            )),
-            _ => None,
-        },
-    }
+        (_, _, Some(shown), Some(known)) if shown != known => Some(format!(
+            "shown with draft {shown}, but its transitions end with draft {known}"
+        )),
+        _ => None,
+    };
+    found.extend(end.map(|evidence| Impossibility {
+        at: *at,
+        evidence,
+        rests_on: RestsOn::End,
+    }));
+    found
 }

@@ -2,10 +2,11 @@
 //! what GitHub's API said afterwards.
 
 use flate2::read::GzDecoder;
+use gapless_core::detect::Urgency;
 use gapless_core::{Key, Record, State, lift};
 use gapless_schemas::{Event, PayloadForm, Source, Timestamp};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
@@ -129,6 +130,38 @@ fn snapshot(place: usize, repository_id: i64, full_name: &str, number: i64, pull
     }
 }
 
+/// What `issues?since=` lists of a pull request that the API answered with.
+fn listing(place: usize, repository_id: i64, pull: &Value) -> Event {
+    let mut issue = serde_json::json!({"pull_request": {"merged_at": pull["merged_at"]}});
+    for field in [
+        "id",
+        "number",
+        "state",
+        "title",
+        "user",
+        "labels",
+        "assignees",
+        "milestone",
+        "draft",
+        "locked",
+        "html_url",
+        "created_at",
+        "updated_at",
+        "closed_at",
+    ] {
+        issue[field] = pull[field].clone();
+    }
+    let since = "2020-01-01T00:00:00Z";
+    let body = serde_json::json!({"since": since, "complete": true, "items": [issue]});
+    let event = webhook(place, "issues", &body);
+    Event {
+        source: Source::Listing,
+        repository_id: Some(repository_id),
+        requested_at: Some(event.received_at),
+        ..event
+    }
+}
+
 type States = HashMap<Key, State>;
 
 fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> States {
@@ -191,8 +224,17 @@ struct Compared {
     pulls: usize,
     answered_later: usize,
     equal: usize,
-    unequal_with_evidence: usize,
-    unequal: Vec<String>,
+    unequal: Vec<Unequal>,
+}
+
+/// A pull request whose webhooks end in another state than GitHub's later answer: a delivery was
+/// lost.
+#[derive(Debug)]
+struct Unequal {
+    key: Key,
+    differing: Vec<String>,
+    /// Who finds that, from the webhooks and what a poll of the answer's time lists.
+    found_by: BTreeSet<&'static str>,
 }
 
 fn compare(with_answers: bool) -> Option<Compared> {
@@ -201,7 +243,6 @@ fn compare(with_answers: bool) -> Option<Compared> {
         pulls: 0,
         answered_later: 0,
         equal: 0,
-        unequal_with_evidence: 0,
         unequal: Vec::new(),
     };
     for lines in sequences(recordings()?) {
@@ -273,19 +314,29 @@ fn compare(with_answers: bool) -> Option<Compared> {
                 result.equal += 1;
                 continue;
             }
-            let questions = state.questions(key);
-            result.unequal_with_evidence += usize::from(
-                questions
-                    .iter()
-                    .any(|question| question.urgency == gapless_core::detect::Urgency::Gap),
-            );
             let differing: Vec<_> = ours
                 .iter()
                 .zip(shown(answer))
                 .filter(|(ours, theirs)| *ours != theirs)
                 .map(|(o, t)| format!("{o} | {t}"))
                 .collect();
-            result.unequal.push(format!("{key}: {differing:?}"));
+            let mut polled = state.clone();
+            let (place, answer) = last_answer[key];
+            let listed = lift(&listing(place, key.repository_id, answer)).expect("it is read");
+            let parts = listed.1.into_vec().into_iter();
+            for (_, part) in parts.filter(|(listed, _)| listed == key) {
+                polled.join(part);
+            }
+            result.unequal.push(Unequal {
+                key: key.clone(),
+                differing,
+                found_by: polled
+                    .questions(key)
+                    .iter()
+                    .filter(|question| question.urgency == Urgency::Gap)
+                    .map(|question| question.detector.name())
+                    .collect(),
+            });
         }
     }
     Some(result)
@@ -295,15 +346,17 @@ fn compare(with_answers: bool) -> Option<Compared> {
 fn webhooks_alone_equal_the_api_but_where_a_delivery_was_lost() {
     let Some(result) = compare(false) else { return };
     eprintln!(
-        "{} known, {} pull requests, {} answered later, {} equal, {} of the others with evidence in the webhooks",
-        result.known,
-        result.pulls,
-        result.answered_later,
-        result.equal,
-        result.unequal_with_evidence
+        "{} known, {} pull requests, {} answered later, {} equal; of the others:",
+        result.known, result.pulls, result.answered_later, result.equal
     );
-    for line in &result.unequal {
-        eprintln!("{line}");
+    for unequal in &result.unequal {
+        eprintln!("{}: {:?}", unequal.key, unequal.found_by);
+    }
+    for unequal in &result.unequal {
+        assert!(
+            !unequal.found_by.is_empty(),
+            "nothing shows the loss: {unequal:#?}"
+        );
     }
     assert_eq!((result.pulls, result.answered_later), (202, 192));
     assert!(result.equal >= 170, "{} equal", result.equal);

@@ -177,7 +177,9 @@ impl States<'_> {
             }
         }
         for gap in self.of(StateTopic::Gaps, |state: &Gap| state.version) {
-            let outcome = gap.outcome.map_or("open", gapless_schemas::GapOutcome::name);
+            let outcome = gap
+                .outcome
+                .map_or("open", gapless_schemas::GapOutcome::name);
             counts.add(format!("gap by {}, {outcome}", gap.detector.name()));
             if gap.closed_at.is_none() {
                 unfinished.push(format!(

@@ -10,24 +10,10 @@
 //! Nothing is lost by a crash at any point: a decision's ids are functions of the question and of
 //! how often it was asked before, so deciding again writes the same events and commands again.
 
+mod question;
 mod watch;
 
-pub use watch::{Decision, Patience, Watch, decide};
-
 pub use gapless_schemas::Urgency;
-use gapless_schemas::{Detector, Timestamp};
-
-/// Something that a state cannot answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// Who asks.
-    pub detector: Detector,
-    /// Number of the item in question.
-    pub number: Option<i64>,
-    /// What shows that something is missing; part of the question's identity.
-    pub evidence: String,
-    /// When the missing fact happened, at the latest.
-    pub since: Timestamp,
-    /// What becomes of it.
-    pub urgency: Urgency,
-}
+pub use question::Question;
+pub(crate) use question::{Questions, is_history};
+pub use watch::{Decision, Patience, Watch, decide};

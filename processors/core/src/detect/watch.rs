@@ -1,18 +1,24 @@
-use super::{Question, Urgency};
-use gapless_schemas::{Detector, GapEvent, Timestamp, ids};
+use super::Question;
+use gapless_schemas::{Detector, GapEvent, Timestamp, Urgency, ids};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// How long detectors wait, by the log's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
     /// Late is not lost: how long a question stands before it becomes a gap, in seconds.
     pub grace_seconds: i64,
-    /// How long an item is quiet before its history is audited, in seconds.
+    /// How long an item is quiet before its history is audited, in seconds. One that is never quiet
+    /// is audited after seven times this; an audit without an answer is asked for
+    /// again after this.
     pub audit_after_seconds: i64,
-    /// How long an answer is awaited before it is asked for again, in seconds.
+    /// How long an answer to a gap is awaited before it is asked for again, in seconds: doubled
+    /// each time, up to `audit_after_seconds`. Commands that still wait are not helped by more.
     pub retry_after_seconds: i64,
 }
+
+/// See [`Patience::audit_after_seconds`].
+const LONGEST_UNQUIET: i64 = 7;
 
 impl Default for Patience {
     /// For a real GitHub: deliveries are late by under 60 s (p95) on a normal day; ten minutes
@@ -26,53 +32,81 @@ impl Default for Patience {
     }
 }
 
+impl Patience {
+    /// How long a question stands before anything is done about it.
+    fn grace(&self, urgency: Urgency) -> i64 {
+        match urgency {
+            Urgency::Gap => self.grace_seconds,
+            Urgency::Audit => self.audit_after_seconds,
+        }
+    }
+
+    /// How long the answer to this attempt, from 1, is awaited.
+    fn retry(&self, urgency: Urgency, attempt: u32) -> i64 {
+        let longest = self.audit_after_seconds.max(self.retry_after_seconds);
+        match urgency {
+            Urgency::Gap => self
+                .retry_after_seconds
+                .saturating_mul(1 << (attempt - 1).min(30))
+                .min(longest),
+            Urgency::Audit => longest,
+        }
+    }
+}
+
 /// What the detectors remember of one entity: since when each question stands, and which gaps are
 /// open. It is derived from the log alone (questions from states, gaps from gap events), so a
 /// replay finds it again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watch {
-    standing: BTreeMap<QuestionId, Standing>,
-    /// How often the same question was closed before.
-    closed: BTreeMap<QuestionId, u32>,
+    standing: Vec<Standing>,
+    /// How many gaps of this entity were closed: part of the next one's identity, so that the same
+    /// loss a second time is a gap of its own.
+    closed: u32,
+    /// Gaps that were closed, but whose closing was not read back from the log yet: neither was
+    /// their opening, perhaps, and it must not open them again.
+    closing: BTreeSet<String>,
 }
 
-type QuestionId = (Detector, String);
-
-fn identity(question: &Question) -> QuestionId {
-    (question.detector, question.evidence.clone())
-}
-
+/// A question that was asked, and is asked still as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Standing {
+    detector: Detector,
+    /// With the detector, the question's identity.
+    evidence: String,
     noticed_at: Timestamp,
-    audit: bool,
+    /// When something is to be done about it next.
+    due_at: Timestamp,
+    urgency: Urgency,
     /// Id of the gap, once it was opened.
     gap: Option<String>,
-    asked: Option<Asked>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Asked {
-    at: Timestamp,
-    attempt: u32,
+    /// How often it was asked for.
+    attempts: u32,
 }
 
 impl Standing {
-    fn new(audit: bool, noticed_at: Timestamp) -> Self {
+    fn new(question: &Question, noticed_at: Timestamp, patience: &Patience) -> Self {
         Self {
+            detector: question.detector,
+            evidence: question.evidence.clone(),
             noticed_at,
-            audit,
+            due_at: noticed_at.plus_seconds(patience.grace(question.urgency)),
+            urgency: question.urgency,
             gap: None,
-            asked: None,
+            attempts: 0,
         }
     }
 
-    fn due_at(&self, patience: &Patience) -> Timestamp {
-        match (self.asked, self.audit) {
-            (Some(asked), _) => asked.at.plus_seconds(patience.retry_after_seconds),
-            (None, true) => self.noticed_at.plus_seconds(patience.audit_after_seconds),
-            (None, false) => self.noticed_at.plus_seconds(patience.grace_seconds),
-        }
+    fn is(&self, question: &Question) -> bool {
+        (self.detector, &self.evidence) == (question.detector, &question.evidence)
+    }
+
+    /// When an audit's item will have been quiet for long enough, if it is not yet.
+    fn quiet_at(&self, since: Timestamp, now: Timestamp, patience: &Patience) -> Option<Timestamp> {
+        let after = patience.audit_after_seconds;
+        let latest = self.noticed_at.plus_seconds(after * LONGEST_UNQUIET);
+        let quiet_at = since.plus_seconds(after).min(latest);
+        (self.urgency == Urgency::Audit && self.attempts == 0 && now < quiet_at).then_some(quiet_at)
     }
 }
 
@@ -101,61 +135,77 @@ pub enum Decision {
 impl Watch {
     /// True where nothing is asked, nothing is open and nothing ever was: it need not be kept.
     pub fn is_blank(&self) -> bool {
-        self.standing.is_empty() && self.closed.is_empty()
+        *self == Self::default()
     }
 
     /// The log's time at which [`decide`] is due next, if nothing changes before.
-    pub fn due_at(&self, patience: &Patience) -> Option<Timestamp> {
-        self.standing
-            .values()
-            .map(|standing| standing.due_at(patience))
-            .min()
+    pub fn due_at(&self) -> Option<Timestamp> {
+        self.standing.iter().map(|standing| standing.due_at).min()
+    }
+
+    /// Whether exactly these questions stand already, and nothing is due about them.
+    pub fn has_nothing_to_do(&self, questions: &[Question], now: Timestamp) -> bool {
+        let known = |standing: &Standing| {
+            now < standing.due_at
+                && questions
+                    .iter()
+                    .any(|question| standing.is(question) && standing.urgency == question.urgency)
+        };
+        self.standing.len() == questions.len() && self.standing.iter().all(known)
     }
 
     /// Takes note of questions without deciding anything: for events below the group's offset, whose
     /// decisions are in the log already.
-    pub fn notice(&mut self, questions: &[Question], now: Timestamp) {
+    pub fn notice(&mut self, questions: &[Question], now: Timestamp, patience: &Patience) {
         for question in questions {
-            let audit = question.urgency == Urgency::Audit;
-            self.standing
-                .entry(identity(question))
-                .or_insert_with(|| Standing::new(audit, now));
+            let mut new = Standing::new(question, now, patience);
+            let known = self.standing.iter_mut().find(|known| known.is(question));
+            match known {
+                None => self.standing.push(new),
+                Some(known) if known.urgency != question.urgency => {
+                    new.gap = known.gap.take();
+                    *known = new;
+                }
+                Some(_) => {}
+            }
         }
     }
 
     /// Takes note of a gap event read from the log: after a rebuild, gaps are known from the log
     /// and not detected anew.
-    pub fn read(&mut self, event: &GapEvent) {
+    pub fn read(&mut self, event: &GapEvent, patience: &Patience) {
         match event {
             GapEvent::Opened {
                 gap_id,
-                subject,
                 detector,
+                number,
                 evidence,
+                since,
                 at,
                 ..
             } => {
-                let id = (*detector, evidence.clone());
-                let closed = self.closed.get(&id).copied().unwrap_or(0);
-                let is_this = |occurrence| {
-                    ids::gap_id(detector.name(), subject, evidence, occurrence) == *gap_id
+                if self.closing.contains(gap_id) {
+                    return;
+                }
+                let question = Question {
+                    detector: *detector,
+                    number: *number,
+                    evidence: evidence.clone(),
+                    since: *since,
+                    urgency: Urgency::Gap,
                 };
-                // It may have been closed before its opening was read back.
-                if !(0..closed).any(is_this) {
-                    let standing = self
-                        .standing
-                        .entry(id)
-                        .or_insert_with(|| Standing::new(false, *at));
+                self.notice(std::slice::from_ref(&question), *at, patience);
+                let standing = self.standing.iter_mut().find(|known| known.is(&question));
+                if let Some(standing) = standing {
                     standing.gap.get_or_insert_with(|| gap_id.clone());
                 }
             }
             GapEvent::Closed { gap_id, .. } => {
-                let is_this = |standing: &Standing| standing.gap.as_ref() == Some(gap_id);
-                let found = self.standing.iter().find(|(_, standing)| is_this(standing));
-                if let Some(id) = found.map(|(id, _)| id.clone()) {
-                    self.standing.remove(&id);
-                    *self.closed.entry(id).or_default() += 1;
-                }
+                self.closing.remove(gap_id);
+                let before = self.standing.len();
+                self.standing
+                    .retain(|standing| standing.gap.as_ref() != Some(gap_id));
+                self.closed += u32::from(self.standing.len() < before);
             }
         }
     }
@@ -177,43 +227,34 @@ pub fn decide(
     patience: &Patience,
 ) -> Vec<Decision> {
     let mut decisions = Vec::new();
-    let asked: BTreeSet<QuestionId> = questions.iter().map(identity).collect();
-    let over: Vec<QuestionId> = watch
-        .standing
-        .keys()
-        .filter(|id| !asked.contains(id))
-        .cloned()
-        .collect();
-    for id in over {
-        if let Some(gap_id) = watch.standing.remove(&id).and_then(|standing| standing.gap) {
-            *watch.closed.entry(id).or_default() += 1;
-            let subject = subject.to_owned();
-            decisions.push(Decision::Append(GapEvent::Closed {
-                gap_id,
-                subject,
-                at: now,
-            }));
-        }
+    let stands = |standing: &Standing| questions.iter().any(|question| standing.is(question));
+    let known = std::mem::take(&mut watch.standing);
+    let (standing, over) = known.into_iter().partition(stands);
+    watch.standing = standing;
+    for gap_id in over.into_iter().filter_map(|over: Standing| over.gap) {
+        watch.closed += 1;
+        watch.closing.insert(gap_id.clone());
+        decisions.push(Decision::Append(GapEvent::Closed {
+            gap_id,
+            subject: subject.to_owned(),
+            at: now,
+        }));
     }
-    watch.notice(questions, now);
+    watch.notice(questions, now, patience);
     for question in questions {
-        let id = identity(question);
-        let occurrence = watch.closed.get(&id).copied().unwrap_or(0);
-        let Some(standing) = watch
-            .standing
-            .get_mut(&id)
-            .filter(|standing| now >= standing.due_at(patience))
-        else {
+        let is_due = |standing: &&mut Standing| standing.is(question) && now >= standing.due_at;
+        let Some(standing) = watch.standing.iter_mut().find(is_due) else {
             continue;
         };
-        let gap_id = standing.gap.clone().unwrap_or_else(|| {
-            ids::gap_id(
-                question.detector.name(),
-                subject,
-                &question.evidence,
-                occurrence,
-            )
-        });
+        if let Some(quiet_at) = standing.quiet_at(question.since, now, patience) {
+            standing.due_at = quiet_at;
+            continue;
+        }
+        let (detector, evidence) = (question.detector.name(), &question.evidence);
+        let gap_id = standing
+            .gap
+            .clone()
+            .unwrap_or_else(|| ids::gap_id(detector, subject, evidence, watch.closed));
         if standing.gap.is_none() && question.urgency == Urgency::Gap {
             standing.gap = Some(gap_id.clone());
             decisions.push(Decision::Append(GapEvent::Opened {
@@ -221,19 +262,20 @@ pub fn decide(
                 subject: subject.to_owned(),
                 detector: question.detector,
                 number: question.number,
-                evidence: question.evidence.clone(),
+                evidence: evidence.clone(),
                 since: question.since,
                 at: now,
             }));
         }
-        let attempt = standing.asked.map_or(0, |asked| asked.attempt) + 1;
-        standing.asked = Some(Asked { at: now, attempt });
+        standing.attempts += 1;
+        let attempt = standing.attempts;
+        standing.due_at = now.plus_seconds(patience.retry(question.urgency, attempt));
         if let Some(number) = question.number {
             decisions.push(Decision::Ask {
                 command_id: ids::command_id(&gap_id, attempt),
                 gap_id,
                 number,
-                reason: format!("{}: {}", question.detector.name(), question.evidence),
+                reason: format!("{detector}: {evidence}"),
                 attempt,
                 urgency: question.urgency,
             });
@@ -295,7 +337,7 @@ mod tests {
     #[test]
     fn an_open_gap_asks_again_only_after_a_while() {
         let (mut watch, questions) = (Watch::default(), [question(Urgency::Gap)]);
-        watch.notice(&questions, at(0));
+        watch.notice(&questions, at(0), &PATIENCE);
         decide(&mut watch, "s", &questions, at(10), &PATIENCE);
         assert_eq!(decide(&mut watch, "s", &questions, at(59), &PATIENCE), []);
         let decisions = decide(&mut watch, "s", &questions, at(60), &PATIENCE);
@@ -305,14 +347,14 @@ mod tests {
     #[test]
     fn the_same_loss_a_second_time_is_a_gap_of_its_own() {
         let (mut watch, questions) = (Watch::default(), [question(Urgency::Gap)]);
-        watch.notice(&questions, at(0));
+        watch.notice(&questions, at(0), &PATIENCE);
         let first = opened(&decide(&mut watch, "s", &questions, at(10), &PATIENCE));
         let closed = decide(&mut watch, "s", &[], at(11), &PATIENCE);
         assert!(matches!(
             &closed[..],
             [Decision::Append(GapEvent::Closed { .. })]
         ));
-        watch.notice(&questions, at(20));
+        watch.notice(&questions, at(20), &PATIENCE);
         let second = opened(&decide(&mut watch, "s", &questions, at(30), &PATIENCE));
         assert_ne!(first, second);
     }
@@ -320,7 +362,7 @@ mod tests {
     #[test]
     fn deciding_again_after_a_crash_writes_the_same_ids() {
         let (mut watch, questions) = (Watch::default(), [question(Urgency::Gap)]);
-        watch.notice(&questions, at(0));
+        watch.notice(&questions, at(0), &PATIENCE);
         let mut after_crash = watch.clone();
         let ids = |decisions: Vec<Decision>| opened(&decisions);
         assert_eq!(
@@ -332,22 +374,63 @@ mod tests {
     #[test]
     fn a_gap_closed_before_its_opening_was_read_back_stays_closed() {
         let (mut watch, questions) = (Watch::default(), [question(Urgency::Gap)]);
-        watch.notice(&questions, at(0));
+        watch.notice(&questions, at(0), &PATIENCE);
         let decisions = decide(&mut watch, "s", &questions, at(10), &PATIENCE);
         decide(&mut watch, "s", &[], at(11), &PATIENCE);
         let Decision::Append(opening) = &decisions[0] else {
             panic!("an opening")
         };
-        watch.read(opening);
+        watch.read(opening, &PATIENCE);
         assert_eq!(decide(&mut watch, "s", &[], at(12), &PATIENCE), []);
     }
 
     #[test]
     fn an_audit_asks_and_opens_no_gap() {
         let (mut watch, questions) = (Watch::default(), [question(Urgency::Audit)]);
-        watch.notice(&questions, at(0));
+        watch.notice(&questions, at(0), &PATIENCE);
         assert_eq!(decide(&mut watch, "s", &questions, at(99), &PATIENCE), []);
         let decisions = decide(&mut watch, "s", &questions, at(100), &PATIENCE);
         assert_eq!((opened(&decisions).len(), asked(&decisions)), (0, 1));
+    }
+
+    #[test]
+    fn an_answer_that_does_not_come_is_asked_for_ever_more_rarely() {
+        let (mut watch, questions) = (Watch::default(), [question(Urgency::Gap)]);
+        let times = (0..1_000).filter(|seconds| {
+            asked(&decide(
+                &mut watch,
+                "s",
+                &questions,
+                at(*seconds),
+                &PATIENCE,
+            )) > 0
+        });
+        assert_eq!(
+            times.take(6).collect::<Vec<_>>(),
+            [10, 60, 160, 260, 360, 460]
+        );
+    }
+
+    #[test]
+    fn an_item_that_is_never_quiet_is_audited_all_the_same() {
+        let mut watch = Watch::default();
+        let times = (0..10_000).filter(|seconds| {
+            let changing = [Question {
+                since: at(*seconds),
+                ..question(Urgency::Audit)
+            }];
+            asked(&decide(&mut watch, "s", &changing, at(*seconds), &PATIENCE)) > 0
+        });
+        assert_eq!(times.take(2).collect::<Vec<_>>(), [700, 800]);
+    }
+
+    #[test]
+    fn a_question_that_becomes_urgent_gets_its_grace_and_then_a_gap() {
+        let mut watch = Watch::default();
+        watch.notice(&[question(Urgency::Audit)], at(0), &PATIENCE);
+        let urgent = [question(Urgency::Gap)];
+        assert_eq!(decide(&mut watch, "s", &urgent, at(50), &PATIENCE), []);
+        let decisions = decide(&mut watch, "s", &urgent, at(60), &PATIENCE);
+        assert_eq!((opened(&decisions).len(), asked(&decisions)), (1, 1));
     }
 }

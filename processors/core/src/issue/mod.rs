@@ -24,14 +24,6 @@ impl Join for State {
 }
 
 impl State {
-    /// See [`Item::of_unreadable`].
-    pub(crate) fn unreadable(event: &Event) -> Self {
-        Self {
-            item: Item::of_unreadable(event),
-            ..Self::default()
-        }
-    }
-
     fn of(event: &Event, issue: &IssueObject) -> Self {
         Self {
             item: Item::of_issue(event, issue),
@@ -62,8 +54,12 @@ impl Entity for State {
                         webhook.sender.as_ref(),
                     );
                     match event.action.as_deref() {
-                        Some("deleted") => state.item.leave(event, Presence::Gone),
-                        Some("transferred") => state.item.leave(event, Presence::Moved),
+                        Some("deleted") => {
+                            state.item.leave(event, issue.updated_at, Presence::Gone);
+                        }
+                        Some("transferred") => {
+                            state.item.leave(event, issue.updated_at, Presence::Moved);
+                        }
                         _ => {}
                     }
                 }
@@ -138,15 +134,17 @@ impl Entity for State {
             created_at: item.created_at.0,
             updated_at: item.updated_at(),
             closed_at,
-            transitions: item.lifecycle.transitions(item.created_at.0, closed_at),
+            transitions: item.lifecycle.transitions(item.created_at.0),
         })))
     }
 
     fn questions(&self, key: &Key) -> Vec<Question> {
-        key.name
-            .parse()
-            .map(|number| self.item.questions(number, None))
-            .unwrap_or_default()
+        let Ok(number) = key.name.parse() else {
+            return Vec::new();
+        };
+        let mut questions = self.item.questions(number, None);
+        self.item.audit(&mut questions);
+        questions.into_vec()
     }
 
     fn into_state(self) -> entity::State {

@@ -37,7 +37,7 @@ impl<K: Ord, V: Join> Join for std::collections::BTreeMap<K, V> {
 
 /// Joins sets by union.
 impl<K: Ord> Join for std::collections::BTreeSet<K> {
-    fn join(&mut self, mut other: Self) {
-        self.append(&mut other);
+    fn join(&mut self, other: Self) {
+        self.extend(other);
     }
 }

@@ -9,10 +9,17 @@
 //! deleted or transferred, and the delivery that said so lost. Absence answers nothing by itself
 //! (a row slides between two pages while they are read), so the question is put to GitHub: an
 //! answer requested later than the listing ends it, whatever it says.
+//!
+//! A repository may be older than Gapless. Before its numbers were listed once, and for those
+//! created long before the first word about their block, nothing shows that a delivery was lost:
+//! they are audited, and no gap is opened.
+//!
+//! Events about a number that nobody can read are known here too: that is all that can be said of
+//! them without reading them.
 
-use crate::detect::{Question, Urgency};
+use crate::detect::{Question, Urgency, is_history};
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
-use crate::law::{Earliest, Join, Latest, Register, Stamp};
+use crate::law::{Earliest, Join, Latest, Register, Stamp, settles};
 use crate::payload::Payload;
 use gapless_schemas::{Detector, Event, LedgerBlock, LedgerDay, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -33,10 +40,16 @@ pub struct State {
     /// Numbers that GitHub answered for with 301, 404 or 410, with when that was asked.
     explained: BTreeMap<u16, Latest<Timestamp>>,
     /// Numbers that GitHub answered for with 200, with when that was asked.
-    confirmed: BTreeMap<u16, Latest<Timestamp>>,
+    answered: BTreeMap<u16, Latest<Timestamp>>,
+    /// Numbers that a webhook told of, with when it was true.
+    told: BTreeMap<u16, Latest<Timestamp>>,
+    /// Numbers about which an event could not be read, with the last one's receipt.
+    unreadable: BTreeMap<u16, Latest<Timestamp>>,
     /// Numbers that the last listing of everything showed; its stamp's time is its request's start.
     listed: Register<BTreeSet<u16>>,
-    /// Set by any number of a later block: every number of this one exists. The time is that
+    /// First receipt of anything about the block.
+    first_heard_at: Earliest<Timestamp>,
+    /// Set by any number of the next block: every number of this one exists. The time is that
     /// number's creation: what is missing here is not younger.
     full: Earliest<Timestamp>,
 }
@@ -46,8 +59,11 @@ impl Join for State {
         self.repository.join(other.repository);
         self.known.join(other.known);
         self.explained.join(other.explained);
-        self.confirmed.join(other.confirmed);
+        self.answered.join(other.answered);
+        self.told.join(other.told);
+        self.unreadable.join(other.unreadable);
         self.listed.join(other.listed);
+        self.first_heard_at.join(other.first_heard_at);
         self.full.join(other.full);
     }
 }
@@ -59,12 +75,18 @@ struct Missing {
 }
 
 impl State {
+    fn heard_by(event: &Event) -> Self {
+        Self {
+            first_heard_at: Earliest(Some(event.received_at)),
+            ..Self::default()
+        }
+    }
+
     fn add(event: &Event, number: i64, parts: &mut Parts, fill: impl Fn(u16, &mut Self)) {
-        // Numbers start at 1; anything else is no number of GitHub's.
         let Some((block, place)) = place(number) else {
             return;
         };
-        let mut state = Self::default();
+        let mut state = Self::heard_by(event);
         if let Some(repository) = &event.repository {
             state.repository = Register::new(Stamp::undated(event), repository.clone());
         }
@@ -78,15 +100,45 @@ impl State {
             state.known.insert(place, Earliest(Some(created_at)));
         });
         if let Some((block, _)) = place(number).filter(|(block, _)| *block > 0) {
+            let full = Earliest(Some(created_at));
             parts.add(
                 event,
                 block - 1,
                 Self {
-                    full: Earliest(Some(created_at)),
-                    ..Self::default()
+                    full,
+                    ..Self::heard_by(event)
                 },
             );
         }
+    }
+
+    /// Notes that a webhook told of an item. An item that was moved here is as old as it ever was,
+    /// and its opening is younger than what it shows.
+    fn tell(event: &Event, number: i64, updated_at: Option<Timestamp>, parts: &mut Parts) {
+        let at = match event.action.as_deref() {
+            Some("opened") => Some(event.as_of()),
+            _ => updated_at,
+        };
+        if let Some(at) = at {
+            Self::add(event, number, parts, |place, state| {
+                state.told.insert(place, Latest(Some(at)));
+            });
+        }
+    }
+
+    fn explain(event: &Event, number: i64, parts: &mut Parts) {
+        Self::add(event, number, parts, |place, state| {
+            state.explained.insert(place, Latest(Some(event.as_of())));
+        });
+    }
+
+    /// Notes that an event about `number` could not be read.
+    pub(crate) fn note_unreadable(event: &Event, number: i64, parts: &mut Parts) {
+        Self::add(event, number, parts, |place, state| {
+            state
+                .unreadable
+                .insert(place, Latest(Some(event.received_at)));
+        });
     }
 
     /// Splits the numbers of a listing of everything into blocks: every block up to the highest
@@ -107,13 +159,13 @@ impl State {
                 block,
                 Self {
                     listed,
-                    ..Self::default()
+                    ..Self::heard_by(event)
                 },
             );
         }
     }
 
-    /// Known numbers that the last listing of everything lacks, and that nothing later explains.
+    /// Known numbers that the last listing of everything lacks, and that nothing later speaks of.
     fn absent(&self, block: i64) -> Vec<(i64, Timestamp)> {
         let (Some(shown), Some(stamp)) = (self.listed.get(), self.listed.stamp()) else {
             return Vec::new();
@@ -124,20 +176,31 @@ impl State {
                 .0
                 .is_some_and(|at| at.plus_seconds(CREATED_BEFORE_SECONDS) < asked_at)
         };
-        let confirmed = |place| {
-            self.confirmed
-                .get(place)
-                .is_some_and(|at| at.0 >= Some(asked_at))
-        };
         let known = self.known.iter().filter(|(place, created_at)| {
+            let answered = time(&self.answered, place);
             old_enough(created_at)
                 && !shown.contains(place)
-                && !self.explained.contains_key(place)
-                && !confirmed(*place)
+                && answered.max(time(&self.told, place)) < Some(asked_at)
+                // What was explained and answered for since has come back, and may go again.
+                && time(&self.explained, place).is_none_or(|at| Some(at) < answered)
         });
         known
             .map(|(place, _)| (number(block, *place), asked_at))
             .collect()
+    }
+
+    /// Numbers about which something could not be read, that no later answer covers.
+    fn unread(&self, block: i64) -> Vec<(i64, Timestamp)> {
+        let unread = self.unreadable.iter().filter_map(|(place, at)| {
+            let at = at.0?;
+            let covered = |asked: &Timestamp| settles(*asked, at);
+            let answer = time(&self.answered, place).max(time(&self.explained, place));
+            answer
+                .filter(covered)
+                .is_none()
+                .then(|| (number(block, *place), at))
+        });
+        unread.collect()
     }
 
     fn highest_place(&self) -> Option<u16> {
@@ -181,8 +244,14 @@ impl State {
     }
 }
 
+fn time(times: &BTreeMap<u16, Latest<Timestamp>>, place: &u16) -> Option<Timestamp> {
+    times.get(place)?.0
+}
+
+/// The block of a number and its place in there. Numbers start at 1, and GitHub's own are 32 bits
+/// wide; anything else is no number, and would make blocks without end.
 fn place(number: i64) -> Option<(i64, u16)> {
-    (number >= 1).then(|| {
+    (1..=i64::from(i32::MAX)).contains(&number).then(|| {
         (
             (number - 1) / BLOCK_NUMBERS,
             ((number - 1) % BLOCK_NUMBERS) as u16,
@@ -202,15 +271,17 @@ impl Entity for State {
             Payload::Webhook(webhook) => {
                 if let Some(pull) = &webhook.pull_request {
                     Self::know(event, pull.number, pull.created_at, parts);
+                    Self::tell(event, pull.number, pull.updated_at, parts);
                 } else if let Some(issue) = &webhook.issue {
                     Self::know(event, issue.number, issue.created_at, parts);
-                    if let ("issues", Some("deleted" | "transferred")) =
-                        (event.kind.as_str(), event.action.as_deref())
-                    {
-                        Self::add(event, issue.number, parts, |place, state| {
-                            state.explained.insert(place, Latest(Some(event.as_of())));
-                        });
+                    match (event.kind.as_str(), event.action.as_deref()) {
+                        ("issues", Some("deleted" | "transferred")) => {
+                            Self::explain(event, issue.number, parts);
+                        }
+                        _ => Self::tell(event, issue.number, issue.updated_at, parts),
                     }
+                } else if let Some(discussion) = &webhook.discussion {
+                    Self::know(event, discussion.number, discussion.created_at, parts);
                 }
             }
             Payload::Item(item) => {
@@ -225,12 +296,10 @@ impl Entity for State {
                 if let Some((number, created_at)) = pull.or(issue) {
                     Self::know(event, number, created_at, parts);
                     Self::add(event, number, parts, |place, state| {
-                        state.confirmed.insert(place, Latest(Some(event.as_of())));
+                        state.answered.insert(place, Latest(Some(event.as_of())));
                     });
                 } else if let (301 | 404 | 410, Some(number)) = (item.status, event.number) {
-                    Self::add(event, number, parts, |place, state| {
-                        state.explained.insert(place, Latest(Some(event.as_of())));
-                    });
+                    Self::explain(event, number, parts);
                 }
             }
             Payload::Listing(listing) => {
@@ -271,28 +340,37 @@ impl Entity for State {
         let Ok(block) = key.name.parse() else {
             return Vec::new();
         };
-        let (missing, _) = self.walk(block);
-        let ask = |missing: Missing| Question {
-            detector: Detector::NumberSpace,
-            number: Some(missing.number),
-            evidence: format!(
-                "number {} was never told of, though higher ones were",
-                missing.number
-            ),
-            since: missing.before,
-            urgency: Urgency::Gap,
+        let ask = |detector, number, since, urgency, evidence| Question {
+            detector,
+            number: Some(number),
+            evidence,
+            since,
+            urgency,
         };
-        let absent = self
-            .absent(block)
-            .into_iter()
-            .map(|(number, asked_at)| Question {
-                detector: Detector::Clock,
-                number: Some(number),
-                evidence: format!("number {number} is absent from the listing of {asked_at}"),
-                since: asked_at,
-                urgency: Urgency::Gap,
-            });
-        missing.into_iter().map(ask).chain(absent).collect()
+        let urgency = |created_before: Timestamp| match (self.listed.get(), self.first_heard_at.0) {
+            (Some(_), Some(heard_at)) if !is_history(created_before, heard_at) => Urgency::Gap,
+            _ => Urgency::Audit,
+        };
+        let missing = self.walk(block).0.into_iter().map(|missing| {
+            let Missing { number, before } = missing;
+            let evidence = format!("number {number} was never told of, though higher ones were");
+            ask(
+                Detector::NumberSpace,
+                number,
+                before,
+                urgency(before),
+                evidence,
+            )
+        });
+        let absent = self.absent(block).into_iter().map(|(number, asked_at)| {
+            let evidence = format!("number {number} is absent from a listing of everything");
+            ask(Detector::Clock, number, asked_at, Urgency::Gap, evidence)
+        });
+        let unread = self.unread(block).into_iter().map(|(number, at)| {
+            let evidence = format!("an event about number {number} could not be read");
+            ask(Detector::DeadLetter, number, at, Urgency::Gap, evidence)
+        });
+        missing.chain(absent).chain(unread).collect()
     }
 
     fn into_state(self) -> entity::State {

@@ -8,8 +8,9 @@ mod objects;
 mod timeline;
 
 pub use objects::{
-    BranchObject, IssueObject, LabelObject, MilestoneObject, OwnerObject, PullRequestLink,
-    PullRequestObject, RepositoryObject, ReviewObject, TeamObject, UserObject,
+    BranchObject, DiscussionObject, IssueObject, LabelObject, MilestoneObject, OwnerObject,
+    PullRequestLink, PullRequestObject, RepositoryObject, RequestedReviewer, ReviewObject,
+    TeamObject, UserObject,
 };
 pub use timeline::TimelineEvent;
 
@@ -26,34 +27,63 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Option::deserialize(deserializer).map(Some)
 }
 
-/// Reads GitHub's time texts. A time that is no time is a payload error: the event goes to the
-/// dead letters rather than into a state under a wrong time.
+/// Reads GitHub's times: texts, or seconds (`push` payloads give a repository's times so).
 mod time {
-    use super::{Deserialize, Deserializer, Timestamp};
-    use serde::de::Error;
+    use super::{Deserializer, Timestamp};
+    use serde::de::{Error, Visitor};
+    use std::fmt;
 
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Form<'a> {
-        Text(#[serde(borrow)] std::borrow::Cow<'a, str>),
-        Seconds(i64),
-    }
+    /// Reads a time; `LENIENT` passes over what is no time.
+    struct Time<const LENIENT: bool>;
 
-    pub(super) fn optional<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Timestamp>, D::Error> {
-        match Option::<Form<'de>>::deserialize(deserializer)? {
-            None => Ok(None),
-            // `push` payloads give a repository's times in seconds.
-            Some(Form::Seconds(seconds)) => Ok(Some(Timestamp::from_seconds(seconds))),
-            Some(Form::Text(text)) => text.parse().map(Some).map_err(D::Error::custom),
+    impl<'de, const LENIENT: bool> Visitor<'de> for Time<LENIENT> {
+        type Value = Option<Timestamp>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a time in RFC 3339, or in seconds, or null")
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_i64<E: Error>(self, seconds: i64) -> Result<Self::Value, E> {
+            Ok(Some(Timestamp::from_seconds(seconds)))
+        }
+
+        fn visit_u64<E: Error>(self, seconds: u64) -> Result<Self::Value, E> {
+            self.visit_i64(i64::try_from(seconds).unwrap_or(i64::MAX))
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+            match text.parse() {
+                Ok(at) => Ok(Some(at)),
+                Err(_) if LENIENT => Ok(None),
+                Err(error) => Err(E::custom(error)),
+            }
         }
     }
 
+    /// A time that is no time is a payload error: the event goes to the dead letters rather than
+    /// into a state under a wrong time.
+    pub(super) fn optional<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        deserializer.deserialize_any(Time::<false>)
+    }
+
+    /// The same, of a field that may be null.
     pub(super) fn nullable<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Option<Timestamp>>, D::Error> {
         optional(deserializer).map(Some)
+    }
+
+    /// A time that anybody can make up, such as a commit's: what is no time says nothing.
+    pub(super) fn lenient<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        deserializer.deserialize_any(Time::<true>)
     }
 }
 
@@ -64,6 +94,8 @@ pub struct Webhook {
     pub pull_request: Option<PullRequestObject>,
     /// `issue`; of a comment on a pull request too.
     pub issue: Option<IssueObject>,
+    /// `discussion`: it takes a number of the same space.
+    pub discussion: Option<DiscussionObject>,
     /// `review`.
     pub review: Option<ReviewObject>,
     /// `repository`.

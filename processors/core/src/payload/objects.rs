@@ -32,6 +32,24 @@ pub struct LabelObject {
     pub name: String,
 }
 
+/// Who was asked for a review: a user, though GitHub's schemas allow a team here too, which has no
+/// login and is listed among the teams.
+#[derive(Debug, Deserialize)]
+pub struct RequestedReviewer {
+    /// Login.
+    pub login: Option<String>,
+}
+
+/// A discussion: that it takes this number is all that is read of it.
+#[derive(Debug, Deserialize)]
+pub struct DiscussionObject {
+    /// Number.
+    pub number: i64,
+    /// Created.
+    #[serde(default, deserialize_with = "time::optional")]
+    pub created_at: Option<Timestamp>,
+}
+
 /// A team whose review was requested.
 #[derive(Debug, Deserialize)]
 pub struct TeamObject {
@@ -81,10 +99,10 @@ pub struct PullRequestObject {
     pub user: Field<UserObject>,
     /// Labels.
     pub labels: Option<Vec<LabelObject>>,
-    /// Assignees.
-    pub assignees: Option<Vec<UserObject>>,
+    /// Assignees; null stands for an account that is gone.
+    pub assignees: Option<Vec<Option<UserObject>>>,
     /// Reviewers asked and not yet heard.
-    pub requested_reviewers: Option<Vec<UserObject>>,
+    pub requested_reviewers: Option<Vec<Option<RequestedReviewer>>>,
     /// Teams asked and not yet heard.
     pub requested_teams: Option<Vec<TeamObject>>,
     /// Milestone.
@@ -158,8 +176,8 @@ pub struct IssueObject {
     pub user: Field<UserObject>,
     /// Labels.
     pub labels: Option<Vec<LabelObject>>,
-    /// Assignees.
-    pub assignees: Option<Vec<UserObject>>,
+    /// Assignees; null stands for an account that is gone.
+    pub assignees: Option<Vec<Option<UserObject>>>,
     /// Milestone.
     #[serde(default, deserialize_with = "present")]
     pub milestone: Field<MilestoneObject>,
@@ -195,8 +213,6 @@ pub struct ReviewObject {
 /// A repository, as every webhook carries it.
 #[derive(Debug, Deserialize)]
 pub struct RepositoryObject {
-    /// Id.
-    pub id: i64,
     /// `owner/name`.
     pub full_name: String,
     /// Owner.

@@ -23,7 +23,7 @@ pub struct TimelineEvent {
 /// Author of a commit; in other kinds `author` is a user, whose fields are passed over.
 #[derive(Debug, Deserialize)]
 pub struct CommitPerson {
-    /// Author date.
-    #[serde(default, deserialize_with = "time::optional")]
+    /// Author date, as the author's machine told it.
+    #[serde(default, deserialize_with = "time::lenient")]
     pub date: Option<Timestamp>,
 }

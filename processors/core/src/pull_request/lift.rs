@@ -42,6 +42,9 @@ fn of_webhook(event: &Event, webhook: &Webhook, parts: &mut Parts) {
                     (Some("opened"), _, _) => {
                         state.first_head = Earliest(Some((at, head.sha.clone())))
                     }
+                    (Some("reopened"), _, _) => {
+                        state.reopened_heads.insert(head.sha.clone());
+                    }
                     (Some("synchronize"), Some(before), Some(after)) => {
                         state.heads.insert((at, before.clone(), after.clone()));
                     }
@@ -155,7 +158,8 @@ fn of_pull_request(event: &Event, pull: &PullRequestObject) -> State {
         );
     }
     if let (Some(reviewers), Some(teams)) = (&pull.requested_reviewers, &pull.requested_teams) {
-        let mut reviewers: Vec<String> = reviewers.iter().map(|user| user.login.clone()).collect();
+        let asked = reviewers.iter().flatten();
+        let mut reviewers: Vec<String> = asked.filter_map(|user| user.login.clone()).collect();
         let mut teams: Vec<String> = teams
             .iter()
             .map(|team| team.slug.as_ref().unwrap_or(&team.name).clone())

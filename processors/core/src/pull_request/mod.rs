@@ -3,12 +3,12 @@
 mod lift;
 mod view;
 
-use crate::detect::{Question, Urgency};
+use crate::detect::Question;
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
 use crate::item::Item;
 use crate::law::{Earliest, Join, Latest, Register};
 use crate::payload::Payload;
-use gapless_schemas::{Account, Detector, Event, Timestamp};
+use gapless_schemas::{Account, Detector, Event, Presence, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +29,9 @@ pub struct State {
     /// What `synchronize` told: the head went from `.1` to `.2` at `.0`.
     heads: BTreeSet<(Timestamp, String, String)>,
     first_head: Earliest<(Timestamp, String)>,
+    /// Heads that a reopening showed: GitHub tells no push onto a closed pull request, and the
+    /// reopening shows what they led to.
+    reopened_heads: BTreeSet<String>,
     first_commit_at: Earliest<Timestamp>,
 }
 
@@ -97,19 +100,12 @@ impl Join for State {
         self.shown_heads.join(other.shown_heads);
         self.heads.join(other.heads);
         self.first_head.join(other.first_head);
+        self.reopened_heads.join(other.reopened_heads);
         self.first_commit_at.join(other.first_commit_at);
     }
 }
 
 impl State {
-    /// See [`Item::of_unreadable`].
-    pub(crate) fn unreadable(event: &Event) -> Self {
-        Self {
-            item: Item::of_unreadable(event),
-            ..Self::default()
-        }
-    }
-
     /// The first break in the chain of heads later than the last timeline: a `synchronize` whose
     /// `before` nobody showed, or a shown head that no `synchronize` led to.
     ///
@@ -117,18 +113,16 @@ impl State {
     /// to know of them is their commits, so breaks up to then are not asked about again.
     fn broken_chain(&self) -> Option<(Timestamp, String)> {
         let asks = |at: &Timestamp| !self.item.lifecycle.proves(*at);
-        let reached = |sha: &String| {
-            self.first_head
-                .0
-                .as_ref()
-                .is_some_and(|(_, first)| first == sha)
-                || self.heads.iter().any(|(_, _, after)| after == sha)
-        };
+        let first = self.first_head.0.iter().map(|(_, first)| first);
+        let reached: BTreeSet<&String> = first
+            .chain(&self.reopened_heads)
+            .chain(self.heads.iter().map(|(_, _, after)| after))
+            .collect();
         let unknown_before = self
             .heads
             .iter()
             .filter(|(at, before, _)| {
-                asks(at) && !reached(before) && !self.shown_heads.contains_key(before)
+                asks(at) && !reached.contains(before) && !self.shown_heads.contains_key(before)
             })
             .map(|(at, before, _)| {
                 (
@@ -140,7 +134,7 @@ impl State {
             .shown_heads
             .iter()
             .filter_map(|(sha, at)| Some((at.0?, sha)))
-            .filter(|(at, sha)| asks(at) && self.first_head.0.is_some() && !reached(sha))
+            .filter(|(at, sha)| asks(at) && self.first_head.0.is_some() && !reached.contains(sha))
             .map(|(at, sha)| {
                 (
                     at,
@@ -167,38 +161,33 @@ impl Entity for State {
             return Vec::new();
         };
         let mut questions = self.item.questions(number, self.draft.get().copied());
-        let mut ask = |detector, since, evidence| {
-            questions.retain(|question| question.urgency == Urgency::Gap);
-            questions.push(Question {
-                detector,
-                number: Some(number),
-                evidence,
-                since,
-                urgency: Urgency::Gap,
-            });
-        };
-        if let Some((since, evidence)) = self.broken_chain() {
-            ask(Detector::HeadChain, since, evidence);
+        if self.item.presence() != Presence::Alive {
+            return questions.into_vec();
         }
-        let contested = [
+        if let Some((since, evidence)) = self.broken_chain() {
+            questions.ask(Detector::HeadChain, since, evidence);
+        }
+        questions.ask_contested(&[
             ("draft", self.draft.contested()),
             ("its merging", self.merged_at.contested()),
             ("branches or head", self.branches.contested()),
             ("requested reviewers", self.requested.contested()),
             ("sizes or who merged it", self.figures.contested()),
-        ];
-        if let Some((what, stamp)) = contested
-            .into_iter()
-            .find_map(|(what, stamp)| Some((what, stamp?)))
-        {
-            let at = stamp.entity_time;
-            ask(
-                Detector::ContestedSecond,
-                at,
-                format!("deliveries of {at} differ in {what}"),
+        ]);
+        if let (Some(since), None, true, false) = (
+            self.item.created_at.0,
+            self.figures.get(),
+            self.item.is_heard_of(),
+            self.item.is_history(),
+        ) {
+            questions.ask(
+                Detector::ImpossibleTransition,
+                since,
+                "reviewed or commented on, but its opening was never told".to_owned(),
             );
         }
-        questions
+        self.item.audit(&mut questions);
+        questions.into_vec()
     }
 
     fn into_state(self) -> entity::State {

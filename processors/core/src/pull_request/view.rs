@@ -54,7 +54,7 @@ pub(super) fn view(state: &State, key: &Key, version: i64) -> Option<Record> {
         review_comments: figures.and_then(|figures| figures.review_comments),
         first_commit_at: state.first_commit_at.0,
         reviews: reviews(state),
-        transitions: item.lifecycle.transitions(item.created_at.0, closed_at),
+        transitions: item.lifecycle.transitions(item.created_at.0),
         heads: state
             .heads
             .iter()

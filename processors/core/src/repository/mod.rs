@@ -57,7 +57,12 @@ impl State {
         };
         let stamp = Stamp::new(event, updated_at);
         let owner = repository.owner.as_ref();
-        state.presence = Register::new(stamp, Presence::Alive);
+        // An answer shows it as of its request, a webhook as of its last change: see `Item::of`.
+        let seen = match event.source {
+            Source::Webhook => stamp,
+            _ => Stamp::undated(event),
+        };
+        state.presence = Register::new(seen, Presence::Alive);
         if let Some(archived) = repository.archived {
             state.archived = Register::new(stamp, archived);
         }
@@ -87,7 +92,8 @@ impl Entity for State {
                 };
                 let mut state = Self::of(event, repository);
                 if event.kind == "repository" && event.action.as_deref() == Some("deleted") {
-                    state.presence = Register::new(Stamp::undated(event), Presence::Gone);
+                    let end = Stamp::of_end(event, repository.updated_at);
+                    state.presence.join(Register::new(end, Presence::Gone));
                 }
                 parts.add(event, "", state);
             }

@@ -16,7 +16,8 @@ use gapless_schemas::Timestamp;
 pub struct Position {
     /// Offset of the next event to process.
     pub next_offset: i64,
-    /// The log's clock: the greatest `received_at` of the events before it.
+    /// The log's clock: the greatest `received_at` of the events before it, but that no event moves
+    /// it by more than a day.
     pub now: Timestamp,
 }
 

@@ -34,7 +34,7 @@ impl Attention {
     /// Takes note of a gap event about `subject`.
     pub(super) fn read(&mut self, subject: &Key, event: &GapEvent) {
         let mut watch = self.take(subject);
-        watch.read(event);
+        watch.read(event, &self.patience);
         self.put(subject.clone(), watch);
     }
 
@@ -62,21 +62,20 @@ impl Attention {
         now: Timestamp,
         live: bool,
     ) -> Vec<Decision> {
-        if questions.is_empty() && !self.watches.contains_key(key) {
+        let known = self.watches.get(key);
+        if known.map_or(questions.is_empty(), |watch| {
+            watch.has_nothing_to_do(questions, now)
+        }) {
             return Vec::new();
         }
-        let before = self.watches.get(key).cloned().unwrap_or_default();
-        let mut watch = before.clone();
+        let mut watch = self.take(key);
         let decisions = if live {
             decide(&mut watch, &key.to_string(), questions, now, &self.patience)
         } else {
-            watch.notice(questions, now);
+            watch.notice(questions, now, &self.patience);
             Vec::new()
         };
-        if watch != before {
-            self.take(key);
-            self.put(key.clone(), watch);
-        }
+        self.put(key.clone(), watch);
         decisions
     }
 
@@ -101,7 +100,7 @@ impl Attention {
         let Some(watch) = self.watches.remove(key) else {
             return Watch::default();
         };
-        if let Some(at) = watch.due_at(&self.patience) {
+        if let Some(at) = watch.due_at() {
             self.due.remove(&(at, key.clone()));
         }
         watch
@@ -112,7 +111,7 @@ impl Attention {
         if watch.is_blank() {
             return;
         }
-        if let Some(at) = watch.due_at(&self.patience) {
+        if let Some(at) = watch.due_at() {
             self.due.insert((at, key.clone()));
         }
         self.watches.insert(key, watch);

@@ -80,6 +80,22 @@ const CACHED_STATES: usize = 20_000;
 /// for the next batch.
 const DUE_PER_BATCH: usize = 1_000;
 
+/// How far one event moves the log's clock at most. An event received while the machine's clock was
+/// years ahead would otherwise hold it there, and no question would ever be due again.
+const CLOCK_STEP_SECONDS: i64 = 86_400;
+
+/// The log's clock before any event.
+const BEFORE_ALL: Timestamp = Timestamp::from_millis(i64::MIN);
+
+/// The log's clock after an event received at `received_at`.
+fn moved(now: Timestamp, received_at: Timestamp) -> Timestamp {
+    if now == BEFORE_ALL {
+        return received_at;
+    }
+    let furthest = now.plus_seconds(CLOCK_STEP_SECONDS);
+    received_at.min(furthest).max(now)
+}
+
 impl<S: Store> Task<S> {
     /// A task for `partition`, whose group stands at `committed` (none: a new group).
     ///
@@ -94,7 +110,7 @@ impl<S: Store> Task<S> {
         let stored = store.position()?;
         let position = stored.unwrap_or(Position {
             next_offset: 0,
-            now: Timestamp::from_millis(i64::MIN),
+            now: BEFORE_ALL,
         });
         let attention = Attention::load(&store, &settings.patience)?;
         Ok(Self {
@@ -159,7 +175,7 @@ impl<S: Store> Task<S> {
             self.position.next_offset = self.position.next_offset.max(input.offset + 1);
         }
         let live = self.position.next_offset > self.acknowledged;
-        self.emit(&touched, &mut outputs);
+        self.emit(&mut touched, &mut outputs);
         self.detect(&mut touched, live, &repositories, &mut outputs)?;
         let writes = self.writes(&touched)?;
         Ok(Prepared {
@@ -195,7 +211,7 @@ impl<S: Store> Task<S> {
                 return Ok(());
             }
         };
-        self.position.now = self.position.now.max(event.received_at);
+        self.position.now = moved(self.position.now, event.received_at);
         let parts = match lift(&event) {
             Ok((payload, parts)) => {
                 if let Some(event) = gap_event(&payload)
@@ -273,8 +289,8 @@ impl<S: Store> Task<S> {
     }
 
     /// States that changed, and those that an earlier life may have failed to append.
-    fn emit(&self, touched: &Touched, outputs: &mut Vec<Output>) {
-        for (key, touch) in touched.joined() {
+    fn emit(&self, touched: &mut Touched, outputs: &mut Vec<Output>) {
+        for (key, touch, before) in touched.take_befores() {
             let Some(emission) = &touch.emission else {
                 continue;
             };
@@ -286,10 +302,7 @@ impl<S: Store> Task<S> {
             else {
                 continue;
             };
-            let changed = touch
-                .before
-                .as_ref()
-                .is_none_or(|before| !record.says_the_same(before));
+            let changed = before.is_none_or(|before| before.under(version) != record);
             if changed || emission.even_if_unchanged {
                 outputs.push(Output::State(key.clone(), Box::new(record)));
             }
@@ -390,5 +403,19 @@ impl<S: Store> Task<S> {
             }
         }
         Ok(writes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_clock_moves_the_logs_clock_by_a_day_at_most() {
+        let at = Timestamp::from_seconds;
+        assert_eq!(moved(BEFORE_ALL, at(100)), at(100));
+        assert_eq!(moved(at(100), at(90)), at(100));
+        assert_eq!(moved(at(100), at(160)), at(160));
+        assert_eq!(moved(at(100), at(2_000_000_000)), at(86_500));
     }
 }

@@ -60,6 +60,15 @@ impl Touched {
         self.0.keys().cloned().collect()
     }
 
+    /// Entities that something was joined into, each with what it said before, given away.
+    pub(super) fn take_befores(&mut self) -> impl Iterator<Item = (&Key, &Touch, Option<Record>)> {
+        self.0.iter_mut().filter_map(|(key, touch)| {
+            let touch = touch.as_mut()?;
+            let before = touch.before.take();
+            Some((key, &*touch, before))
+        })
+    }
+
     /// Entities that something was joined into.
     pub(super) fn joined(&self) -> impl Iterator<Item = (&Key, &Touch)> {
         self.0
