@@ -106,7 +106,10 @@ impl Topics {
     pub fn specs(&self) -> Vec<TopicSpec> {
         const MAX_MESSAGE_BYTES: i64 = 33_554_432;
         const DEAD_LETTER_MILLIS: i64 = 30 * 86_400_000;
-        let compacted = vec![("cleanup.policy", "compact".to_owned())];
+        let compacted = vec![
+            ("cleanup.policy", "compact".to_owned()),
+            ("max.message.bytes", MAX_MESSAGE_BYTES.to_string()),
+        ];
         let spec = |name, settings| TopicSpec {
             name,
             partitions: self.partitions,

@@ -5,7 +5,7 @@
 
 use crate::query::Reader;
 use crate::system::Places;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use gapless_simulator::Truth;
 use gapless_simulator::truth::ItemTruth;
 use serde::Deserialize;
@@ -70,6 +70,25 @@ pub(super) async fn gaps(places: &Places) -> Result<Vec<DetectorGaps>> {
         .into_iter()
         .map(serde_json::from_value)
         .collect::<Result<_, _>>()?)
+}
+
+/// How many answers the fetcher appended, and on whose behalf.
+#[derive(Debug, Deserialize)]
+pub(super) struct Answers {
+    /// Asked for by a gap.
+    pub(super) to_gaps: u64,
+    /// Asked for because nothing proved that an item's history was whole.
+    pub(super) to_audits: u64,
+}
+
+pub(super) async fn answers(places: &Places) -> Result<Answers> {
+    let sql = "WITH (SELECT groupArray(gap_id) FROM gapless.gaps) AS gap_ids \
+               SELECT toUInt32(countIf(for_gap)) AS to_gaps, toUInt32(countIf(NOT for_gap)) AS to_audits \
+               FROM (SELECT hasAny(gap_ids, splitByChar(',', headers['gapless-gaps'])) AS for_gap \
+                     FROM gapless.events WHERE source = 'snapshot' AND kind = 'item')";
+    let rows = Reader::new(places)?.rows(sql).await?;
+    let row = rows.into_iter().next().context("a count has one row")?;
+    Ok(serde_json::from_value(row)?)
 }
 
 async fn system_figures(reader: &Reader) -> Result<Figures> {

@@ -216,12 +216,15 @@ impl Demo {
             .truth();
         let compared = compare::with_truth(&places, &truth).await;
         let gaps = compare::gaps(&places).await;
+        let answers = compare::answers(&places).await;
         // It holds a client of the log, which is about to stop.
         drop(health);
         stage.system.stop().await?;
         stage.api.stop().await;
         let unhealed = healed.and(stored).err();
-        let summary = Summary::new(self.seed, &report, seconds, compared?, gaps?, unhealed);
+        let summary = Summary::new(
+            self.seed, &report, seconds, compared?, gaps?, answers?, unhealed,
+        );
         summary.print(self.json)?;
         Ok(if summary.is_right() {
             ExitCode::SUCCESS

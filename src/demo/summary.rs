@@ -1,6 +1,6 @@
 //! When the demo is over, and what it prints then.
 
-use super::compare::{Compared, DetectorGaps};
+use super::compare::{Answers, Compared, DetectorGaps};
 use crate::system::Health;
 use anyhow::{Result, bail};
 use gapless_projections::sink::Phase;
@@ -90,6 +90,7 @@ pub(super) struct Summary {
     seconds: f64,
     compared: Compared,
     gaps: Vec<DetectorGaps>,
+    answers: Answers,
     unhealed: Option<anyhow::Error>,
 }
 
@@ -100,6 +101,7 @@ impl Summary {
         seconds: f64,
         compared: Compared,
         gaps: Vec<DetectorGaps>,
+        answers: Answers,
         unhealed: Option<anyhow::Error>,
     ) -> Self {
         Self {
@@ -108,6 +110,7 @@ impl Summary {
             seconds,
             compared,
             gaps,
+            answers,
             unhealed,
         }
     }
@@ -151,6 +154,8 @@ impl Summary {
                 "gaps_opened": self.opened(),
                 "gaps_healed": self.healed(),
                 "gaps_by_detector": by_detector,
+                "answers_to_gaps": self.answers.to_gaps,
+                "answers_to_audits": self.answers.to_audits,
                 "seconds": self.seconds,
                 "events_per_second": events_per_second,
                 "completeness": self.compared.completeness,
@@ -187,6 +192,10 @@ impl Summary {
                 gaps.gaps, gaps.detector
             );
         }
+        println!(
+            "asked GitHub        {} times for gaps, {} times to audit items that had been quiet",
+            self.answers.to_gaps, self.answers.to_audits
+        );
         println!(
             "completeness        {:.4} %",
             self.compared.completeness * 100.0

@@ -350,7 +350,12 @@ fn webhooks_alone_equal_the_api_but_where_a_delivery_was_lost() {
         result.known, result.pulls, result.answered_later, result.equal
     );
     for unequal in &result.unequal {
-        eprintln!("{}: {:?}", unequal.key, unequal.found_by);
+        let Unequal {
+            key,
+            differing,
+            found_by,
+        } = unequal;
+        eprintln!("{key}: {found_by:?} find {differing:?}");
     }
     for unequal in &result.unequal {
         assert!(

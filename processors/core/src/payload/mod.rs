@@ -167,7 +167,18 @@ pub enum Payload {
 #[error("the payload of {kind} cannot be read: {error}")]
 pub struct UnreadablePayload {
     kind: String,
-    error: serde_json::Error,
+    error: String,
+}
+
+impl UnreadablePayload {
+    /// That reading the payload of `event` panicked: a defect of ours, which must not stop what
+    /// comes after the event.
+    pub fn panicked(event: &Event) -> Self {
+        Self {
+            kind: event.kind.clone(),
+            error: "reading it panicked; this is a defect of Gapless".to_owned(),
+        }
+    }
 }
 
 impl Payload {
@@ -193,7 +204,7 @@ impl Payload {
         };
         parsed.map_err(|error| UnreadablePayload {
             kind: event.kind.clone(),
-            error,
+            error: error.to_string(),
         })
     }
 }

@@ -7,7 +7,7 @@ use crate::task::{Input, Settings, Task};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
@@ -26,21 +26,31 @@ const BATCH_BYTES: usize = 32 * 1_048_576;
 const GATHER: Duration = Duration::from_millis(100);
 /// How long to wait for a first event before looking whether to stop.
 const IDLE: Duration = Duration::from_millis(200);
+/// How long to wait for the group's offsets; then it is said, and tried again.
+const COMMITTED: Duration = Duration::from_secs(5);
+/// How long a look whether Kafka answers may take.
+const LOOK: Duration = Duration::from_secs(2);
 
 type Tasks = HashMap<i32, Task<DiskStore>>;
 
 pub(super) enum Polled {
     Batches(BTreeMap<i32, Vec<Input>>),
+    /// Reaction: say so, and poll again.
     Trouble(String),
+    /// Reaction: stop.
+    Failed(StoreError),
 }
 
 pub(super) struct Consumer {
     inner: Arc<BaseConsumer<Owner>>,
+    topic: String,
 }
 
 /// Owns the tasks; the group's assignments change them, on the polling thread.
 pub(super) struct Owner {
     tasks: Mutex<Tasks>,
+    /// Partitions that the group gave and that could not be taken over yet.
+    given: Mutex<Option<TopicPartitionList>>,
     /// Counts changes of the assignment.
     assignments: AtomicU64,
     settings: Settings,
@@ -61,31 +71,43 @@ impl ConsumerContext for Owner {
         partitions: &mut TopicPartitionList,
     ) {
         self.assignments.fetch_add(1, Ordering::Relaxed);
-        let done = match err {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                self.assign(consumer, partitions)
-            }
-            // Also after an error: nothing is held that is not ours for certain. Batches that were
-            // read and not processed find no task and are dropped.
-            _ => {
-                lock(&self.tasks).clear();
-                consumer.unassign()
-            }
-        };
-        if let Err(error) = done {
-            tracing::error!(%error, "cannot take over partitions; asking for them again");
+        if err == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            // Taken over by `Consumer::poll`, which can try again and can say what is wrong.
+            *lock(&self.given) = Some(partitions.clone());
+            return;
+        }
+        // Also after an error: nothing is held that is not ours for certain. Batches that were read
+        // and not processed find no task and are dropped.
+        *lock(&self.given) = None;
+        lock(&self.tasks).clear();
+        if let Err(error) = consumer.unassign() {
+            tracing::error!(%error, "partitions were not given back");
         }
     }
 }
 
+/// Why partitions that were given could not be taken over.
+enum NotTaken {
+    /// Reaction: try again.
+    Kafka(KafkaError),
+    /// Reaction: stop.
+    Store(StoreError),
+}
+
+impl From<KafkaError> for NotTaken {
+    fn from(error: KafkaError) -> Self {
+        Self::Kafka(error)
+    }
+}
+
 impl Owner {
-    /// Opens the store of each partition, and reads from the earlier of its offset and the group's.
-    fn assign(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        partitions: &TopicPartitionList,
-    ) -> KafkaResult<()> {
-        let committed = consumer.committed_offsets(partitions.clone(), Duration::from_secs(10))?;
+    /// Takes over what the group gave: opens the store of each partition, and reads from the earlier
+    /// of its offset and the group's.
+    fn take_over(&self, consumer: &BaseConsumer<Self>) -> Result<(), NotTaken> {
+        let Some(partitions) = lock(&self.given).clone() else {
+            return Ok(());
+        };
+        let committed = consumer.committed_offsets(partitions, COMMITTED)?;
         let mut assignment = TopicPartitionList::new();
         let mut tasks = lock(&self.tasks);
         tasks.clear();
@@ -95,20 +117,16 @@ impl Owner {
                 _ => None,
             };
             let partition = element.partition();
-            match self.open(partition, group) {
-                Ok(task) => {
-                    let start = Offset::Offset(task.start_offset());
-                    assignment.add_partition_offset(element.topic(), partition, start)?;
-                    tasks.insert(partition, task);
-                }
-                Err(error) => {
-                    tracing::error!(partition, %error, "cannot open the store of a partition")
-                }
-            }
+            let task = self.open(partition, group).map_err(NotTaken::Store)?;
+            let start = Offset::Offset(task.start_offset());
+            assignment.add_partition_offset(element.topic(), partition, start)?;
+            tasks.insert(partition, task);
         }
         tracing::info!(partitions = ?tasks.keys().collect::<Vec<_>>(), "took over partitions");
         drop(tasks);
-        consumer.assign(&assignment)
+        consumer.assign(&assignment)?;
+        *lock(&self.given) = None;
+        Ok(())
     }
 
     fn open(&self, partition: i32, committed: Option<i64>) -> Result<Task<DiskStore>, StoreError> {
@@ -137,6 +155,7 @@ impl Consumer {
         }
         let owner = Owner {
             tasks: Mutex::default(),
+            given: Mutex::default(),
             assignments: AtomicU64::new(0),
             settings: settings(options),
             store_folder: options.store_folder.clone(),
@@ -145,6 +164,7 @@ impl Consumer {
         inner.subscribe(&[&options.topics.events()])?;
         Ok(Self {
             inner: Arc::new(inner),
+            topic: options.topics.events(),
         })
     }
 
@@ -154,6 +174,11 @@ impl Consumer {
 
     pub(super) fn tasks(&self) -> MutexGuard<'_, Tasks> {
         lock(&self.inner.context().tasks)
+    }
+
+    /// Whether Kafka answers.
+    pub(super) fn is_answered(&self) -> bool {
+        self.inner.fetch_metadata(Some(&self.topic), LOOK).is_ok()
     }
 
     /// Drops a task whose batch failed half-way, and opens it anew from its store.
@@ -185,6 +210,13 @@ impl Consumer {
                 until.saturating_duration_since(Instant::now())
             });
             let polled = self.inner.poll(wait);
+            match self.inner.context().take_over(&self.inner) {
+                Ok(()) => {}
+                Err(NotTaken::Kafka(error)) => {
+                    return Polled::Trouble(format!("partitions are not taken over yet: {error}"));
+                }
+                Err(NotTaken::Store(error)) => return Polled::Failed(error),
+            }
             let current = self.inner.context().assignments.load(Ordering::Relaxed);
             if current != assignment {
                 assignment = current;

@@ -18,7 +18,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 /// Header of a marker: `replayed` or `dropped`.
@@ -143,8 +143,9 @@ pub fn read(access: &Access) -> Result<Vec<Entry>, DeadLetterError> {
         entry.handled = handled.get(&entry.key()).copied();
     }
     entries.sort_by_key(|entry| (entry.partition, entry.found_at));
-    // After a crash a letter may have been appended twice.
-    entries.dedup_by_key(|entry| (entry.partition, entry.offset));
+    // After a crash letters may have been appended twice.
+    let mut seen = HashSet::new();
+    entries.retain(|entry| seen.insert(entry.key()));
     Ok(entries)
 }
 

@@ -106,7 +106,7 @@ pub fn run(options: Options, status: &Status, stop: &AtomicBool) -> Result<(), R
     let consumer = Consumer::subscribe(&options)?;
     log.commit_through(consumer.handle());
     while !stop.load(Ordering::Relaxed) {
-        for (partition, batch) in poll(&consumer, status) {
+        for (partition, batch) in poll(&consumer, status)? {
             finish(
                 &consumer, &mut log, partition, &batch, status, stop, &crash_at,
             )?;
@@ -115,14 +115,21 @@ pub fn run(options: Options, status: &Status, stop: &AtomicBool) -> Result<(), R
     Ok(())
 }
 
-fn poll(consumer: &Consumer, status: &Status) -> BTreeMap<i32, Vec<Input>> {
+fn poll(consumer: &Consumer, status: &Status) -> Result<BTreeMap<i32, Vec<Input>>, RunError> {
     match consumer.poll() {
-        Polled::Batches(batches) => batches,
+        Polled::Batches(batches) => {
+            // Without events nothing else would say that the trouble is over.
+            if batches.is_empty() && status.trouble().is_some() && consumer.is_answered() {
+                *lock(&status.trouble) = None;
+            }
+            Ok(batches)
+        }
         Polled::Trouble(error) => {
             tracing::warn!(error, "cannot read the events topic");
             *lock(&status.trouble) = Some(error);
-            BTreeMap::new()
+            Ok(BTreeMap::new())
         }
+        Polled::Failed(error) => Err(Halt::Store(error).into()),
     }
 }
 

@@ -19,6 +19,7 @@ use std::time::Duration;
 const ACKNOWLEDGE: Duration = Duration::from_secs(30);
 
 pub(super) struct KafkaLog {
+    config: ClientConfig,
     producer: BaseProducer<Deliveries>,
     consumer: Option<Arc<BaseConsumer<Owner>>>,
     topics: Topics,
@@ -82,6 +83,7 @@ impl KafkaLog {
         }
         Ok(Self {
             producer: config.create_with_context(Deliveries::default())?,
+            config,
             consumer: None,
             topics: options.topics.clone(),
             codec: options.codec.clone(),
@@ -142,25 +144,60 @@ impl KafkaLog {
                     self.producer.poll(Duration::from_millis(10));
                     record = refused;
                 }
-                Err((error, _)) => return Err(LogError::Retry(error.to_string())),
+                Err((error, _)) => return Err(reaction(&error)),
             }
         }
     }
-}
 
-impl Log for KafkaLog {
-    fn produce(&mut self, partition: i32, outputs: &[Output]) -> Result<(), LogError> {
+    /// An idempotent producer can fail for good (a broker that lost its tail, say): a new one takes
+    /// its place. Nothing has to be carried over, since the whole batch is written again.
+    fn replace_if_fatal(&mut self) {
+        let Some((code, reason)) = self.producer.client().fatal_error() else {
+            return;
+        };
+        match self.config.create_with_context(Deliveries::default()) {
+            Ok(fresh) => {
+                tracing::warn!(%code, reason, "the producer failed for good and was replaced");
+                self.producer = fresh;
+            }
+            Err(error) => tracing::error!(%error, "no new producer could be made"),
+        }
+    }
+
+    fn write(&self, partition: i32, outputs: &[Output]) -> Result<(), LogError> {
         self.producer.context().take_error();
         for output in outputs {
             self.send(partition, output)?;
         }
         self.producer
             .flush(ACKNOWLEDGE)
-            .map_err(|error| LogError::Retry(error.to_string()))?;
+            .map_err(|error| reaction(&error))?;
         match self.producer.context().take_error() {
             None => Ok(()),
-            Some(error) => Err(LogError::Retry(error.to_string())),
+            Some(error) => Err(reaction(&error)),
         }
+    }
+}
+
+/// What to do about an error of librdkafka's. Rights and topics that lack can be mended while we
+/// wait, and `/readyz` says what is wanted; a record that is too large stays so.
+fn reaction(error: &KafkaError) -> LogError {
+    let text = error.to_string();
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => LogError::Stop(format!(
+            "{text}: let the topics take records of 32 MiB (max.message.bytes), then start again"
+        )),
+        _ => LogError::Retry(text),
+    }
+}
+
+impl Log for KafkaLog {
+    fn produce(&mut self, partition: i32, outputs: &[Output]) -> Result<(), LogError> {
+        let written = self.write(partition, outputs);
+        if written.is_err() {
+            self.replace_if_fatal();
+        }
+        written
     }
 
     fn commit(&mut self, partition: i32, next_offset: i64) -> Result<(), LogError> {

@@ -1,5 +1,8 @@
 use super::{Column, Position, Store, StoreError, Write};
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{
+    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
+    TableError,
+};
 use std::path::Path;
 
 /// A store in one file, with atomic, durable commits.
@@ -26,33 +29,49 @@ const fn table(column: Column) -> TableDefinition<'static, &'static str, &'stati
     }
 }
 
+/// Whether the file is none of ours, or no longer whole.
+fn is_damage(error: &DatabaseError) -> bool {
+    match error {
+        DatabaseError::UpgradeRequired(_) | DatabaseError::Storage(StorageError::Corrupted(_)) => {
+            true
+        }
+        DatabaseError::Storage(StorageError::Io(error)) => {
+            error.kind() == std::io::ErrorKind::InvalidData
+        }
+        _ => false,
+    }
+}
+
 fn failed(error: impl Into<redb::Error>) -> StoreError {
     StoreError(error.into().to_string())
 }
 
 impl DiskStore {
     /// Opens the store at `path`, or makes a new one. One that another release wrote in another
-    /// form is removed: the partition is replayed.
+    /// form, or that is damaged, is removed: the partition is replayed.
     ///
     /// # Errors
-    /// Where the file cannot be opened, or another process holds it.
+    /// Where the file cannot be opened, or another process holds it. Reaction: stop.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let open = || {
-            let mut builder = Database::builder();
-            builder.set_cache_size(CACHE_BYTES);
-            builder
-                .create(path)
-                .map(|database| Self { database })
-                .map_err(failed)
+        let why = match Self::open_as_it_is(path) {
+            Ok(store) => match store.form() {
+                Ok(None | Some(FORM)) => return Ok(store),
+                Ok(Some(_)) => "the store has another release's form".to_owned(),
+                Err(error) => error.to_string(),
+            },
+            Err(error) if is_damage(&error) => error.to_string(),
+            Err(error) => return Err(failed(error)),
         };
-        let store = open()?;
-        if store.form()?.is_none_or(|form| form == FORM) {
-            return Ok(store);
-        }
-        tracing::warn!(path = %path.display(), "the store has another release's form; replaying its partition");
-        drop(store);
+        tracing::warn!(path = %path.display(), why, "removing a store; its partition is replayed");
         std::fs::remove_file(path).map_err(|error| StoreError(error.to_string()))?;
-        open()
+        Self::open_as_it_is(path).map_err(failed)
+    }
+
+    fn open_as_it_is(path: &Path) -> Result<Self, DatabaseError> {
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE_BYTES);
+        let database = builder.create(path)?;
+        Ok(Self { database })
     }
 
     fn form(&self) -> Result<Option<u32>, StoreError> {
@@ -191,6 +210,14 @@ mod tests {
             .unwrap();
         transaction.commit().unwrap();
         drop(store);
+        assert_eq!(DiskStore::open(&path).unwrap().position().unwrap(), None);
+    }
+
+    #[test]
+    fn a_damaged_store_is_replayed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("0.redb");
+        std::fs::write(&path, "this is no store at all".repeat(1_000)).unwrap();
         assert_eq!(DiskStore::open(&path).unwrap().position().unwrap(), None);
     }
 }

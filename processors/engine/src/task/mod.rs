@@ -8,11 +8,13 @@ mod touched;
 use crate::store::{Column, Position, Store, StoreError, Write};
 use attention::Attention;
 use gapless_core::detect::{Decision, Patience};
+use gapless_core::payload::UnreadablePayload;
 use gapless_core::{Key, Record, State, gap_event, lift, lift_unreadable};
 use gapless_schemas::{
     Codec, DeadLetter, Event, PayloadForm, Refetch, Source, Timestamp, ids, version,
 };
 use std::collections::{BTreeMap, HashMap};
+use std::panic::catch_unwind;
 use touched::Touched;
 
 /// One record of the events topic.
@@ -212,7 +214,10 @@ impl<S: Store> Task<S> {
             }
         };
         self.position.now = moved(self.position.now, event.received_at);
-        let parts = match lift(&event) {
+        // A lift reads one event and nothing else, so a panic of its leaves nothing half-done.
+        let lifted = catch_unwind(|| lift(&event))
+            .unwrap_or_else(|_| Err(UnreadablePayload::panicked(&event)));
+        let parts = match lifted {
             Ok((payload, parts)) => {
                 if let Some(event) = gap_event(&payload)
                     && let Some(subject) = Key::parse(event.subject())
