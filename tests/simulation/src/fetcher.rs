@@ -14,8 +14,8 @@ use gapless_schemas::{Event, Refetch, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Items that may wait: few, so that audits give way to gaps in many runs.
-const ITEMS_MAX: usize = 20;
+/// Items that may wait: so few that audits give way to gaps twice in a run.
+const ITEMS_MAX: usize = 2;
 
 /// An answer under way.
 struct UnderWay {
@@ -109,7 +109,7 @@ impl Fetcher {
 
     /// Reads new commands, asks what is due, and appends what has arrived.
     pub(crate) fn turn(&mut self, counts: &mut Counts) {
-        self.read_commands();
+        self.read_commands(counts);
         for batch in self.queue.due(self.clock.0.now(), 8) {
             self.ask(batch, counts);
         }
@@ -123,7 +123,7 @@ impl Fetcher {
         }
     }
 
-    fn read_commands(&mut self) {
+    fn read_commands(&mut self, counts: &mut Counts) {
         for partition in self.broker.partitions() {
             let from = self.read.get(&partition).copied().unwrap_or(0);
             let records = self.broker.read(&self.topic, partition, from, usize::MAX);
@@ -143,7 +143,7 @@ impl Fetcher {
                     offset: record.offset,
                 };
                 let left = self.queue.add(placed, self.clock.0.now());
-                self.give_up(left);
+                self.give_up(left, counts);
             }
         }
     }
@@ -171,22 +171,28 @@ impl Fetcher {
             }
             Err(error) => {
                 counts.add("fetches that failed");
-                self.put_back(batch, error.patience());
+                self.put_back(batch, error.patience(), counts);
             }
         }
     }
 
-    fn put_back(&mut self, batch: Batch, patience: gapless_ingest::fetch::Patience) {
+    fn put_back(
+        &mut self,
+        batch: Batch,
+        patience: gapless_ingest::fetch::Patience,
+        counts: &mut Counts,
+    ) {
         let left = self.queue.put_back(batch, patience, self.clock.0.now());
-        self.give_up(left);
+        self.give_up(left, counts);
     }
 
     /// What the queue gave back needs no answer any more; a dropped audit is buried.
-    fn give_up(&mut self, left: Vec<Left>) {
+    fn give_up(&mut self, left: Vec<Left>, counts: &mut Counts) {
         for left in left {
             let placed = left.placed();
             self.open.remove(&(placed.partition, placed.offset));
             if let Left::Dropped(placed) = left {
+                counts.add("audits that gave way");
                 let key = placed.command.command_id;
                 self.broker
                     .append(self.topic.clone(), placed.partition, key, None);
@@ -198,7 +204,11 @@ impl Fetcher {
         let mut event = answer.event;
         event.received_at = self.clock.0.now();
         if block_on(self.intake.append(event)).is_err() {
-            return self.put_back(answer.batch, gapless_ingest::fetch::Patience::Growing);
+            return self.put_back(
+                answer.batch,
+                gapless_ingest::fetch::Patience::Growing,
+                counts,
+            );
         }
         counts.add("fetches");
         for placed in &answer.batch.commands {
