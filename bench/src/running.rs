@@ -46,6 +46,7 @@ pub(crate) async fn run(places: &Places, webhook: bool, readers: bool) -> Result
             kafka: [("bootstrap.servers".to_owned(), places.bootstrap.clone())].into(),
             topics: places.topics(),
             clickhouse: places.clickhouse(),
+            reached: |_| {},
         };
         let (status, _) = watch::channel(projections::Status::default());
         let told = asked(stopping.clone());
@@ -88,5 +89,6 @@ fn processors_options(places: &Places) -> processors::Options {
         store_folder: places.store_folder(),
         patience: Patience::default(),
         codec: Codec::embedded(),
+        reached: |_| {},
     }
 }

@@ -12,7 +12,7 @@
 //! has to be carried over.
 
 use crate::log::{AppendError, Appended, EventLog};
-use gapless_schemas::{Codec, Event, Topics};
+use gapless_schemas::{Codec, Event, Source, Topics};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
@@ -89,6 +89,37 @@ const QUEUE_MAX_KIB: usize = 256 * 1024;
 /// Largest record, as the events topic takes it.
 const RECORD_MAX_BYTES: usize = 32 * 1024 * 1024;
 
+/// Named places between an append and what follows from it; tests of real processes die at each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrashPoint {
+    /// The log has a delivery, and GitHub was not answered.
+    DeliveryAppended,
+    /// The log has an answer of GitHub's, and neither its command nor the poll's position tells.
+    AnswerAppended,
+}
+
+impl CrashPoint {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::DeliveryAppended, Self::AnswerAppended];
+
+    /// Its name, as in `GAPLESS_CRASH_AT`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DeliveryAppended => "delivery-appended",
+            Self::AnswerAppended => "answer-appended",
+        }
+    }
+
+    const fn after(source: Source) -> Self {
+        match source {
+            Source::Webhook => Self::DeliveryAppended,
+            Source::Snapshot | Source::Listing | Source::Archive | Source::Gap => {
+                Self::AnswerAppended
+            }
+        }
+    }
+}
+
 /// Appends events to the events topic.
 pub struct KafkaLog {
     config: KafkaConfig,
@@ -96,6 +127,7 @@ pub struct KafkaLog {
     topic: String,
     codec: Codec,
     producer: RwLock<Arc<FutureProducer>>,
+    reached: fn(CrashPoint),
 }
 
 impl KafkaLog {
@@ -111,7 +143,14 @@ impl KafkaLog {
             topics,
             codec,
             producer,
+            reached: |_| {},
         })
+    }
+
+    /// The same log, which calls `reached` at every crash point.
+    pub fn telling(mut self, reached: fn(CrashPoint)) -> Self {
+        self.reached = reached;
+        self
     }
 
     fn producer(&self) -> Arc<FutureProducer> {
@@ -143,21 +182,21 @@ impl KafkaLog {
 
 /// A producer whose records are acknowledged by all in-sync replicas.
 pub(crate) fn producer(config: &KafkaConfig) -> Result<FutureProducer, KafkaError> {
-    config
-        .client(&[
-            ("acks", "all"),
-            ("enable.idempotence", "true"),
-            ("linger.ms", "5"),
-            ("compression.type", "zstd"),
-            ("compression.level", "1"),
-            ("message.max.bytes", &RECORD_MAX_BYTES.to_string()),
-            (
-                "message.timeout.ms",
-                &DELIVERY_TIMEOUT.as_millis().to_string(),
-            ),
-            ("queue.buffering.max.kbytes", &QUEUE_MAX_KIB.to_string()),
-        ])
-        .create()
+    let mut client = config.client(&[
+        ("acks", "all"),
+        ("enable.idempotence", "true"),
+        ("linger.ms", "5"),
+        ("compression.type", "zstd"),
+        ("compression.level", "1"),
+        ("message.max.bytes", &RECORD_MAX_BYTES.to_string()),
+        (
+            "message.timeout.ms",
+            &DELIVERY_TIMEOUT.as_millis().to_string(),
+        ),
+        ("queue.buffering.max.kbytes", &QUEUE_MAX_KIB.to_string()),
+    ]);
+    // The configuration may be that of a member of a group; librdkafka would complain each time.
+    client.remove("group.instance.id").create()
 }
 
 impl EventLog for KafkaLog {
@@ -167,6 +206,7 @@ impl EventLog for KafkaLog {
             .encode(&event)
             .map_err(|error| AppendError::Refuse(error.to_string()))?;
         let partition = self.topics.partition_of_event(&event);
+        let crash_point = CrashPoint::after(event.source);
         let producer = self.producer();
         let record = FutureRecord::<str, [u8]>::to(&self.topic)
             .partition(partition)
@@ -189,8 +229,9 @@ impl EventLog for KafkaLog {
                 }),
             },
         };
-        if delivered.is_err() {
-            self.replace_if_fatal(&producer);
+        match &delivered {
+            Ok(_) => (self.reached)(crash_point),
+            Err(_) => self.replace_if_fatal(&producer),
         }
         delivered
     }

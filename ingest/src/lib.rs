@@ -16,7 +16,7 @@ mod source;
 pub mod webhook;
 
 pub use clock::{Clock, SystemClock};
-pub use kafka_log::{KafkaConfig, KafkaLog};
+pub use kafka_log::{CrashPoint, KafkaConfig, KafkaLog};
 pub use kafka_topics::{TopicError, ensure_topics, existing_partitions};
 pub use log::{AppendError, Appended, EventLog};
 pub use source::{PUBLIC_HOST, Secret, SourceConfig};

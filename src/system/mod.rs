@@ -1,5 +1,7 @@
 //! The running system: every part wired to every other, and nothing decided here.
 
+mod crash;
+mod member;
 mod operator;
 pub(crate) mod progress;
 mod roles;
@@ -63,6 +65,7 @@ pub(crate) struct Start<C> {
 impl<C: Clock + Clone + 'static> System<C> {
     /// Starts everything, in the order of need; returns once the webhook and the page answer.
     pub(crate) async fn start(start: Start<C>) -> Result<Self> {
+        crash::check()?;
         claim(&start.settings.data_dir)?;
         check_free(start.settings.webhook_listen, "webhook").await?;
         check_free(start.settings.operator_listen, "operator").await?;

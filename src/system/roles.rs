@@ -1,7 +1,7 @@
 //! The roles of Gapless as tasks of this process: each could be a process of its own, since they
 //! meet in Kafka and ClickHouse only.
 
-use super::{Places, Start, operator, stores};
+use super::{Places, Start, crash, member, operator, stores};
 use anyhow::{Context, Result};
 use gapless_core::detect::Patience;
 use gapless_embedded::PartState;
@@ -10,7 +10,7 @@ use gapless_ingest::fetch::{Clients, FetchMetrics, QueueTimes, WorkerOptions, ru
 use gapless_ingest::github::{OctocrabGitHub, Paced};
 use gapless_ingest::poll::{PollTimes, Poller};
 use gapless_ingest::webhook::{self, Limits, Webhook};
-use gapless_ingest::{Clock, KafkaLog, SourceConfig};
+use gapless_ingest::{Clock, KafkaConfig, KafkaLog, SourceConfig};
 use gapless_projections::sink as projections;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -126,6 +126,7 @@ impl<C: Clock + Clone + 'static> Roles<C> {
             times,
             status,
         } = start;
+        let member = member::of(&places.kafka, &places.data_dir)?;
         let (stop_intake, stopping_intake) = watch::channel(false);
         let (stop, stopping) = watch::channel(false);
         let mut intake = JoinSet::new();
@@ -137,7 +138,8 @@ impl<C: Clock + Clone + 'static> Roles<C> {
                 places.topics.clone(),
                 places.codec.clone(),
             )
-            .context("Kafka cannot be used")?,
+            .context("Kafka cannot be used")?
+            .telling(|point| crash::reached(point.name())),
         );
         let limits = Limits::default();
         let webhook = Webhook::new(&sources, limits.clone(), Arc::clone(&log), clock.clone());
@@ -151,6 +153,7 @@ impl<C: Clock + Clone + 'static> Roles<C> {
         let fetches = Arc::new(FetchMetrics::default());
         spawn_github(
             places,
+            &member,
             &sources,
             &clock,
             times,
@@ -163,6 +166,7 @@ impl<C: Clock + Clone + 'static> Roles<C> {
         let (sink_status, projections) = watch::channel(projections::Status::default());
         tasks.spawn(run_projections(
             places.clone(),
+            member.clone(),
             sink_status,
             stopping.clone(),
         ));
@@ -171,6 +175,7 @@ impl<C: Clock + Clone + 'static> Roles<C> {
         let stop_processors = Arc::new(AtomicBool::new(false));
         let processors = spawn_processors(
             places,
+            member,
             times.patience,
             Arc::clone(&processors_status),
             Arc::clone(&stop_processors),
@@ -264,6 +269,7 @@ async fn listen(address: SocketAddr, whose: &str) -> Result<TcpListener> {
 )]
 fn spawn_github<C: Clock + Clone + 'static>(
     places: &Places,
+    member: &KafkaConfig,
     sources: &[SourceConfig],
     clock: &C,
     times: Times,
@@ -296,11 +302,7 @@ fn spawn_github<C: Clock + Clone + 'static>(
             Ok(())
         });
     }
-    let (kafka, topics, codec) = (
-        places.kafka.clone(),
-        places.topics.clone(),
-        places.codec.clone(),
-    );
+    let (kafka, topics, codec) = (member.clone(), places.topics.clone(), places.codec.clone());
     let (clock, log, metrics) = (clock.clone(), Arc::clone(log), Arc::clone(fetches));
     let options = WorkerOptions {
         times: times.queue,
@@ -319,37 +321,38 @@ fn spawn_github<C: Clock + Clone + 'static>(
 
 async fn run_projections(
     places: Places,
+    member: KafkaConfig,
     status: watch::Sender<projections::Status>,
     stopping: watch::Receiver<bool>,
 ) -> Result<()> {
-    let kafka = std::iter::once((
-        "bootstrap.servers".to_owned(),
-        places.kafka.bootstrap_servers.clone(),
-    ))
-    .chain(places.kafka.settings.iter().cloned())
-    .collect();
+    let kafka = std::iter::once(("bootstrap.servers".to_owned(), member.bootstrap_servers))
+        .chain(member.settings)
+        .collect();
     let options = projections::Options {
         kafka,
         topics: places.topics,
         clickhouse: places.clickhouse,
+        reached: |point| crash::reached(point.name()),
     };
     Ok(projections::run(options, places.codec, status, told(stopping)).await?)
 }
 
 fn spawn_processors(
     places: &Places,
+    member: KafkaConfig,
     patience: Patience,
     status: Arc<processors::Status>,
     stop: Arc<AtomicBool>,
 ) -> Result<std::thread::JoinHandle<Result<(), processors::RunError>>> {
     let generation = places.topics.generation;
     let options = processors::Options {
-        bootstrap: places.kafka.bootstrap_servers.clone(),
-        client_settings: places.kafka.settings.clone(),
+        bootstrap: member.bootstrap_servers,
+        client_settings: member.settings,
         topics: places.topics.clone(),
         store_folder: places.data_dir.join(format!("states-{generation}")),
         patience,
         codec: places.codec.clone(),
+        reached: |point| crash::reached(point.name()),
     };
     let run = move || processors::run(options, &status, &stop);
     Ok(std::thread::Builder::new()

@@ -22,6 +22,7 @@ fn options(kafka: &str, clickhouse: ClickHouseOptions) -> Options {
         kafka: BTreeMap::from([("bootstrap.servers".to_owned(), kafka.to_owned())]),
         topics: Topics::new("gapless", 2),
         clickhouse,
+        reached: |_| {},
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Options {
     pub patience: gapless_core::detect::Patience,
     /// Reads events, writes states.
     pub codec: Codec,
+    /// Called at every crash point; a test of real processes dies there.
+    pub reached: fn(CrashPoint),
 }
 
 /// What the role is doing, for `status`, `/metrics` and `/readyz`.
@@ -101,14 +103,19 @@ const RETRY: Duration = Duration::from_secs(1);
 /// # Errors
 /// See [`RunError`]. A log that does not answer is no error: the same batch is tried for ever.
 pub fn run(options: Options, status: &Status, stop: &AtomicBool) -> Result<(), RunError> {
-    let crash_at = crash_from_environment();
     let mut log = KafkaLog::connect(&options)?;
     let consumer = Consumer::subscribe(&options)?;
     log.commit_through(consumer.handle());
     while !stop.load(Ordering::Relaxed) {
         for (partition, batch) in poll(&consumer, status)? {
             finish(
-                &consumer, &mut log, partition, &batch, status, stop, &crash_at,
+                &consumer,
+                &mut log,
+                partition,
+                &batch,
+                status,
+                stop,
+                options.reached,
             )?;
         }
     }
@@ -142,7 +149,7 @@ fn finish(
     batch: &[Input],
     status: &Status,
     stop: &AtomicBool,
-    crash_at: &Option<CrashAt>,
+    reached: fn(CrashPoint),
 ) -> Result<(), RunError> {
     while !stop.load(Ordering::Relaxed) {
         let mut tasks = consumer.tasks();
@@ -150,9 +157,11 @@ fn finish(
         let Some(task) = tasks.get_mut(&partition) else {
             return Ok(());
         };
-        match drive(task, log, batch, |point| {
-            crash_at.as_ref().is_none_or(|crash| crash.survives(point))
-        }) {
+        let survived = |point| {
+            reached(point);
+            true
+        };
+        match drive(task, log, batch, survived) {
             Ok(()) => {
                 let progress = PartitionStatus {
                     next_offset: task.next_offset(),
@@ -181,32 +190,6 @@ fn finish(
         }
     }
     Ok(())
-}
-
-/// Dies at a crash point, for tests of real processes: `GAPLESS_CRASH_AT=stored:3` aborts the third
-/// time that the point is reached.
-struct CrashAt {
-    point: String,
-    left: AtomicU64,
-}
-
-fn crash_from_environment() -> Option<CrashAt> {
-    let text = std::env::var("GAPLESS_CRASH_AT").ok()?;
-    let (point, times) = text.split_once(':')?;
-    CrashPoint::ALL.iter().find(|known| known.name() == point)?;
-    Some(CrashAt {
-        point: point.to_owned(),
-        left: AtomicU64::new(times.parse().ok()?),
-    })
-}
-
-impl CrashAt {
-    fn survives(&self, point: CrashPoint) -> bool {
-        if point.name() == self.point && self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
-            std::process::abort();
-        }
-        true
-    }
 }
 
 /// What a task of this shell is told.

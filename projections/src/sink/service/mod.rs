@@ -17,9 +17,11 @@
 //! not committed. Both are read again by whoever has the partitions then, and written the same.
 
 mod consumer;
+mod crash;
 mod status;
 mod writer;
 
+pub use crash::CrashPoint;
 pub use status::{Phase, Status};
 
 use super::clickhouse::{ClickHouse, ClickHouseOptions, SetupError, prepare};
@@ -58,6 +60,8 @@ pub struct Options {
     pub topics: Topics,
     /// Where to write.
     pub clickhouse: ClickHouseOptions,
+    /// Called at every crash point; a test of real processes dies there.
+    pub reached: fn(CrashPoint),
 }
 
 /// The sink cannot go on. Reaction: stop, and show it to a person.
@@ -102,6 +106,7 @@ pub async fn run(
             consumer: Arc::clone(&consumer),
             status: status.clone(),
             stopping,
+            reached: options.reached,
         };
         let writer = tokio::spawn(writer.run(works));
         let mut reader = Reader::new(projector, Arc::clone(&consumer), work, status.clone());

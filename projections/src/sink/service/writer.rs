@@ -3,6 +3,7 @@
 use super::super::projector::Offsets;
 use super::super::step::{Step, Store};
 use super::consumer::{self, Consumer};
+use super::crash::CrashPoint;
 use super::status::{Phase, Status};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ pub(super) struct Writer<S> {
     pub(super) status: watch::Sender<Status>,
     /// Turns true when the sink is to end: a step that fails then is given up.
     pub(super) stopping: watch::Receiver<bool>,
+    /// Called at every crash point.
+    pub(super) reached: fn(CrashPoint),
 }
 
 impl<S: Store> Writer<S> {
@@ -40,10 +43,12 @@ impl<S: Store> Writer<S> {
                 if !self.until_done(step).await {
                     return;
                 }
+                (self.reached)(CrashPoint::after(step));
             }
             if !work.offsets.is_empty() {
                 since = None;
                 consumer::commit(&self.consumer, work.offsets, work.assignment).await;
+                (self.reached)(CrashPoint::FiguresCommitted);
                 self.status.send_modify(|status| {
                     status.batches += 1;
                     status.last_batch = Some(began.elapsed());
