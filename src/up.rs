@@ -67,11 +67,7 @@ fn give_secret(
     Ok(Some(own))
 }
 
-fn say_what_to_do(
-    system: &System<SystemClock>,
-    sources: &[SourceConfig],
-    own: Option<&WebhookSecret>,
-) {
+fn say_what_to_do(system: &System, sources: &[SourceConfig], own: Option<&WebhookSecret>) {
     let webhook = format!("http://{}/webhook", system.webhook_address());
     println!("Gapless is up.\n");
     println!("  webhook  {webhook}");

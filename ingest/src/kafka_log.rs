@@ -16,8 +16,8 @@ use gapless_schemas::{Codec, Event, Source, Topics};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 /// How to reach the cluster.
 #[derive(Clone, Debug)]
@@ -128,7 +128,13 @@ pub struct KafkaLog {
     codec: Codec,
     producer: RwLock<Arc<FutureProducer>>,
     reached: fn(CrashPoint),
+    /// Why and when an append last failed.
+    failed: Mutex<Option<(Instant, String)>>,
 }
+
+/// A failure this long ago says nothing about now: appends come at least every ten minutes, with the
+/// polls, and a health that waited for the next one would be wrong until then.
+const FAILURE_COUNTS_FOR: Duration = Duration::from_secs(60);
 
 impl KafkaLog {
     /// A log that appends to `topics.events()`. Connects in the background.
@@ -144,6 +150,7 @@ impl KafkaLog {
             codec,
             producer,
             reached: |_| {},
+            failed: Mutex::default(),
         })
     }
 
@@ -151,6 +158,22 @@ impl KafkaLog {
     pub fn telling(mut self, reached: fn(CrashPoint)) -> Self {
         self.reached = reached;
         self
+    }
+
+    /// Why the log takes nothing at the moment; nothing while it does, or is not tried.
+    pub fn trouble(&self) -> Option<String> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, error) = failed.as_ref()?;
+        (at.elapsed() < FAILURE_COUNTS_FOR).then(|| error.clone())
+    }
+
+    fn note(&self, delivered: &Result<Appended, AppendError>) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        *failed = match delivered {
+            // One event that is refused says nothing about the others.
+            Ok(_) | Err(AppendError::Refuse(_)) => None,
+            Err(error) => Some((Instant::now(), error.to_string())),
+        };
     }
 
     fn producer(&self) -> Arc<FutureProducer> {
@@ -229,6 +252,7 @@ impl EventLog for KafkaLog {
                 }),
             },
         };
+        self.note(&delivered);
         match &delivered {
             Ok(_) => (self.reached)(crash_point),
             Err(_) => self.replace_if_fatal(&producer),

@@ -97,13 +97,13 @@ struct Stage {
     api: ApiServer,
     driver: Driver,
     clock: SimulatedClock,
-    system: System<DemoClock>,
+    system: System,
     began: Instant,
 }
 
 impl Demo {
     pub(crate) async fn run(self) -> Result<ExitCode> {
-        let stage = self.set_up().await?;
+        let mut stage = self.set_up().await?;
         if self.headless {
             return self.until_healed(stage).await;
         }
@@ -112,9 +112,12 @@ impl Demo {
             stage.system.operator_address()
         );
         println!("Press Ctrl-C to stop.");
-        stop::asked().await?;
+        let ended = tokio::select! {
+            asked = stop::asked() => asked,
+            error = stage.system.roles.failed() => Err(error),
+        };
         println!("Stopping …");
-        stage.tear_down().await?;
+        ended.and(stage.tear_down().await)?;
         Ok(ExitCode::SUCCESS)
     }
 

@@ -47,9 +47,9 @@ pub(crate) struct Places {
 }
 
 /// The whole system in one process, and Kafka and ClickHouse as its children or as services.
-pub(crate) struct System<C: Clock + Clone + 'static> {
+pub(crate) struct System {
     pub(crate) places: Places,
-    pub(crate) roles: Roles<C>,
+    pub(crate) roles: Roles,
     stores: stores::Running,
 }
 
@@ -62,9 +62,9 @@ pub(crate) struct Start<C> {
     pub(crate) status: Option<Live>,
 }
 
-impl<C: Clock + Clone + 'static> System<C> {
+impl System {
     /// Starts everything, in the order of need; returns once the webhook and the page answer.
-    pub(crate) async fn start(start: Start<C>) -> Result<Self> {
+    pub(crate) async fn start<C: Clock + Clone + 'static>(start: Start<C>) -> Result<Self> {
         crash::check()?;
         claim(&start.settings.data_dir)?;
         check_free(start.settings.webhook_listen, "webhook").await?;

@@ -34,6 +34,7 @@ pub(crate) struct Health {
     pub(crate) projections: watch::Receiver<projections::Status>,
     pub(crate) fetches: Arc<FetchMetrics>,
     webhook_metrics: Box<dyn Fn() -> String + Send + Sync>,
+    log: Arc<KafkaLog>,
     parts: Vec<(&'static str, watch::Receiver<PartState>)>,
 }
 
@@ -54,7 +55,15 @@ impl Health {
             .parts
             .iter()
             .filter_map(|(name, state)| stores::trouble(name, &state.borrow()));
-        parts.chain(processors).chain(projections).collect()
+        let appends = self
+            .log
+            .trouble()
+            .map(|error| format!("intake: Kafka takes no events at the moment: {error}"));
+        parts
+            .chain(appends)
+            .chain(processors)
+            .chain(projections)
+            .collect()
     }
 
     /// All figures in Prometheus' text form.
@@ -97,8 +106,11 @@ impl Health {
     }
 }
 
+/// The thread of the processors.
+type Processors = std::thread::JoinHandle<Result<(), processors::RunError>>;
+
 /// All roles, running.
-pub(crate) struct Roles<C> {
+pub(crate) struct Roles {
     pub(crate) webhook_address: SocketAddr,
     pub(crate) operator_address: SocketAddr,
     pub(crate) health: Arc<Health>,
@@ -107,8 +119,8 @@ pub(crate) struct Roles<C> {
     stop_processors: Arc<AtomicBool>,
     intake: JoinSet<Result<()>>,
     tasks: JoinSet<Result<()>>,
-    processors: std::thread::JoinHandle<Result<(), processors::RunError>>,
-    clock: std::marker::PhantomData<C>,
+    /// Taken once it was joined.
+    processors: Option<Processors>,
 }
 
 /// Ends once the sender says so, or is gone.
@@ -117,8 +129,11 @@ async fn told(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-impl<C: Clock + Clone + 'static> Roles<C> {
-    pub(super) async fn start(places: &Places, start: Start<C>) -> Result<Self> {
+impl Roles {
+    pub(super) async fn start<C: Clock + Clone + 'static>(
+        places: &Places,
+        start: Start<C>,
+    ) -> Result<Self> {
         let Start {
             settings,
             sources,
@@ -186,6 +201,7 @@ impl<C: Clock + Clone + 'static> Roles<C> {
             projections,
             fetches,
             webhook_metrics: Box::new(move || webhook.metrics()),
+            log,
             parts: places.parts.clone(),
         });
         let listener = listen(settings.operator_listen, "operator").await?;
@@ -204,26 +220,26 @@ impl<C: Clock + Clone + 'static> Roles<C> {
             stop_processors,
             intake,
             tasks,
-            processors,
-            clock: std::marker::PhantomData,
+            processors: Some(processors),
         })
     }
 
-    /// Returns when a role ends that nobody told to, with why.
+    /// Returns when a role ends that nobody told to, with why, and what to do about it.
     pub(crate) async fn failed(&mut self) -> anyhow::Error {
         loop {
             let ended = tokio::select! {
                 Some(ended) = self.intake.join_next() => ended,
                 Some(ended) = self.tasks.join_next() => ended,
                 () = tokio::time::sleep(Duration::from_millis(500)) => {
-                    if self.processors.is_finished() {
-                        return anyhow::anyhow!("the processors ended");
+                    let is_over = |thread: &mut Processors| thread.is_finished();
+                    match self.processors.take_if(is_over) {
+                        Some(thread) => Ok(join(thread).await),
+                        None => continue,
                     }
-                    continue;
                 }
             };
             return match ended {
-                Ok(Err(error)) => error,
+                Ok(Err(error)) => with_advice(error),
                 Ok(Ok(())) => anyhow::anyhow!("a part ended that nobody told to"),
                 Err(error) => error.into(),
             };
@@ -235,13 +251,27 @@ impl<C: Clock + Clone + 'static> Roles<C> {
         let _ = self.stop_intake.send(true);
         drain(&mut self.intake).await?;
         self.stop_processors.store(true, Ordering::Relaxed);
-        let processors = self.processors;
-        tokio::task::spawn_blocking(move || processors.join())
-            .await?
-            .map_err(|_| anyhow::anyhow!("the processors panicked"))??;
+        if let Some(thread) = self.processors {
+            join(thread).await?;
+        }
         let _ = self.stop.send(true);
         drain(&mut self.tasks).await
     }
+}
+
+async fn join(thread: Processors) -> Result<()> {
+    let ended = tokio::task::spawn_blocking(move || thread.join()).await?;
+    Ok(ended.map_err(|_| anyhow::anyhow!("the processors panicked: this is a defect"))??)
+}
+
+/// Says what to do where the cause is the disk.
+fn with_advice(error: anyhow::Error) -> anyhow::Error {
+    if format!("{error:#}").contains("No space left on device") {
+        return error.context(
+            "the disk is full: make room and start again; everything that was accepted is kept",
+        );
+    }
+    error
 }
 
 /// Waits for tasks that were told to end; one that does not in time is cut off, which loses
@@ -343,7 +373,7 @@ fn spawn_processors(
     patience: Patience,
     status: Arc<processors::Status>,
     stop: Arc<AtomicBool>,
-) -> Result<std::thread::JoinHandle<Result<(), processors::RunError>>> {
+) -> Result<Processors> {
     let generation = places.topics.generation;
     let options = processors::Options {
         bootstrap: member.bootstrap_servers,

@@ -151,9 +151,10 @@ pub(super) fn trouble(name: &str, state: &PartState) -> Option<String> {
         PartState::Restarting { restarts } => Some(format!(
             "{name}: died and is started again ({restarts} times so far)"
         )),
-        PartState::Failed { reason } => {
-            Some(format!("{name}: does not run ({reason}): restart Gapless"))
-        }
+        PartState::Failed { reason } => Some(format!(
+            "{name}: does not run ({reason}): look at the disk's room and at its log in the data \
+                 folder, then restart Gapless"
+        )),
         PartState::Stopped => Some(format!("{name}: stopped")),
     }
 }

@@ -4,13 +4,18 @@ use std::time::Duration;
 
 /// Deaths within this window count.
 const WINDOW: Duration = Duration::from_secs(600);
-/// One that was ready before is started again this often within the window.
-const RESTARTS_MAX: usize = 5;
+/// One that was ready before is started again this often within the window: a disk that fills up, or
+/// a machine short of memory, can kill a part several times before a person mends it.
+const RESTARTS_MAX: usize = 20;
 /// One that was never ready most likely never will be; one more try is for a port or a lock that
 /// the last run's dying child still held.
 const RESTARTS_BEFORE_READY_MAX: usize = 2;
-/// The wait before the first restart; it doubles with each death in the window.
+/// The wait before the first restart; it doubles with each death soon after the last one.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// The longest wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// A death this long after the last one begins anew with the first wait.
+const SOON: Duration = Duration::from_secs(60);
 
 /// What to do about a death.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +45,10 @@ impl Deaths {
         if self.at.len() > restarts_max {
             return Decision::GiveUp;
         }
-        let doublings = u32::try_from(self.at.len() - 1).unwrap_or(u32::MAX);
-        Decision::RestartAfter(FIRST_WAIT.saturating_mul(2u32.saturating_pow(doublings)))
+        let is_soon = |pair: &&[Duration]| pair[1].saturating_sub(pair[0]) < SOON;
+        let doublings = self.at.windows(2).rev().take_while(is_soon).count();
+        let factor = 1 << doublings.min(RESTARTS_MAX);
+        Decision::RestartAfter(FIRST_WAIT.saturating_mul(factor).min(LONGEST_WAIT))
     }
 }
 
@@ -58,20 +65,21 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_started_again_five_times_in_ten_minutes_each_after_a_longer_wait() {
-        let waits = [250, 500, 1_000, 2_000, 4_000].map(Duration::from_millis);
-        let mut expected: Vec<_> = waits.map(Decision::RestartAfter).to_vec();
-        expected.push(Decision::GiveUp);
-        assert_eq!(decisions(&[1, 2, 3, 4, 5, 6], true), expected);
+    fn a_part_that_keeps_dying_is_started_again_after_longer_waits_and_given_up_in_the_end() {
+        let decisions = decisions(&(1..=21).collect::<Vec<_>>(), true);
+        let waits = [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000];
+        let waits = waits.map(|millis| Decision::RestartAfter(Duration::from_millis(millis)));
+        assert_eq!(decisions[..9], waits);
+        assert_eq!(decisions[20], Decision::GiveUp);
     }
 
     #[test]
-    fn deaths_of_long_ago_are_forgotten() {
-        let decisions = decisions(&[1, 700, 1_400, 2_100, 2_800, 3_500, 4_200], true);
+    fn deaths_of_long_ago_lengthen_no_wait() {
+        let decisions = decisions(&[1, 61, 121, 181, 241, 301, 361], true);
         assert!(
             decisions
                 .iter()
-                .all(|d| *d == Decision::RestartAfter(FIRST_WAIT))
+                .all(|decision| *decision == Decision::RestartAfter(FIRST_WAIT))
         );
     }
 
