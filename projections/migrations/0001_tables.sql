@@ -354,4 +354,4 @@ CREATE TABLE IF NOT EXISTS `{database}`.`events_daily` (
     `version` UInt64 COMMENT 'Epoch times 2^48 plus input offset of the task that wrote it: of all rows with one key, the greatest counts.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, day)
-COMMENT 'One row a repository and day (UTC): events by the day on which they occurred (1970-01-01: they tell none).';
+COMMENT 'One row a repository and day (UTC): events by the day on which they occurred; those that tell none are in no row.';

@@ -88,6 +88,11 @@ impl Health {
                 sink.rows,
             ),
             (
+                "gapless_projections_refused_total",
+                "Records that the projections could not read and passed over",
+                sink.refused,
+            ),
+            (
                 "gapless_projection_lag_records",
                 "Records that the projections have not read",
                 sink.lag.unwrap_or(0),

@@ -8,7 +8,7 @@ use crate::table::{Column, Table, Type};
 pub(crate) static ROLLUP: Rollup = Rollup {
     table: Table {
         name: "events_daily",
-        meaning: "One row a repository and day (UTC): events by the day on which they occurred (1970-01-01: they tell none).",
+        meaning: "One row a repository and day (UTC): events by the day on which they occurred; those that tell none are in no row.",
         columns: || ROLLUP.columns(),
         key: &["host", "repository_id", "day"],
         versioned: true,

@@ -169,9 +169,12 @@ impl<R> Append<R> {
         }
     }
 
-    pub(super) fn push(&mut self, row: &R, place: &Place) {
+    /// Takes a row; `counts` where figures follow from it.
+    pub(super) fn push(&mut self, row: &R, place: &Place, counts: bool) {
         self.rows.push(self.target.mapping, row);
-        self.touched.add(self.target.entity_of(row), place);
+        if counts {
+            self.touched.add(self.target.entity_of(row), place);
+        }
     }
 
     pub(super) fn take_rows(&mut self, rows: &mut Vec<Step>) {

@@ -163,7 +163,9 @@ impl Projector {
                     origin,
                     version,
                 };
-                self.events.push(&row, &place);
+                // All that tell no day would make one bucket, counted anew with every batch.
+                let counts = row.event.occurred_at.is_some();
+                self.events.push(&row, &place, counts);
             }
             Input::State(StateTopic::PullRequests) => {
                 let state: gapless_schemas::PullRequest = self.codec.decode(value)?;
