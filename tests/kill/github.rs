@@ -4,8 +4,6 @@ use gapless_simulator::{ApiServer, Delivery, Feed, Options, SimulatedClock, Worl
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-const DELIVERIES: usize = 600;
-
 pub(crate) struct GitHub {
     pub(crate) options: Options,
     /// Deliveries by repository, each repository's in order; those of none are under `None`.
@@ -14,11 +12,11 @@ pub(crate) struct GitHub {
 }
 
 impl GitHub {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(deliveries: usize) -> Self {
         let options = Options {
             seed: 7,
             repositories: 4,
-            changes: DELIVERIES,
+            changes: deliveries,
             span_days: 60,
             requests_per_hour: u32::MAX,
             // Contested seconds are what is asked about where nothing is lost.

@@ -21,6 +21,10 @@ use process::{Child, Gapless, PATIENCE, until};
 use std::path::Path;
 use std::time::Duration;
 
+/// Deliveries of a run in which each is killed once, and for each time more: enough that questions
+/// are left to be asked until the last kill.
+const DELIVERIES: usize = 600;
+const DELIVERIES_A_ROUND: usize = 200;
 /// Deliveries released before each kill; more follow until it happens.
 const DELIVERIES_A_KILL: usize = 5;
 /// An embedded part that dies more often within ten minutes is given up, so gapless is started anew.
@@ -68,7 +72,8 @@ async fn whoever_is_killed_every_figure_ends_as_if_nobody_was_and_nothing_acknow
 /// One life of one data folder.
 async fn run(victim: Victim, kills: usize, expected: Option<&Figures>) -> Figures {
     let began = std::time::Instant::now();
-    let github = GitHub::start().await;
+    let deliveries = DELIVERIES + DELIVERIES_A_ROUND * kills.saturating_sub(1);
+    let github = GitHub::start(deliveries).await;
     let folder = tempfile::tempdir().unwrap();
     let mut gapless = Gapless::new(folder.path(), &github);
     let poster = Poster::start(&github, gapless.webhook_url());
