@@ -219,7 +219,7 @@ pub(crate) fn producer(config: &KafkaConfig) -> Result<FutureProducer, KafkaErro
         ("queue.buffering.max.kbytes", &QUEUE_MAX_KIB.to_string()),
     ]);
     // The configuration may be that of a member of a group; librdkafka would complain each time.
-    client.remove("group.instance.id").create()
+    client.remove("session.timeout.ms").create()
 }
 
 impl EventLog for KafkaLog {

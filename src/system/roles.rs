@@ -146,7 +146,7 @@ impl Roles {
             times,
             status,
         } = start;
-        let member = member::of(&places.kafka, &places.data_dir)?;
+        let member = member::of(&places.kafka);
         let (stop_intake, stopping_intake) = watch::channel(false);
         let (stop, stopping) = watch::channel(false);
         let mut intake = JoinSet::new();
