@@ -1,7 +1,10 @@
-//! Every figure, as the views tell it, without what may differ between two runs: versions, offsets,
-//! receipt times, what grows while time passes, and how many gaps came and went.
-//! An item's address too: of a renamed repository's items only those have the new one that GitHub was
-//! asked about since, and whether it was is a matter of time.
+//! Every figure, as the views tell it, without what may differ between two right runs: versions,
+//! offsets, receipt times, what grows while time passes, and how many gaps came and went.
+//!
+//! Whether GitHub is asked about an item is a matter of time too: a question that the next delivery
+//! settles within its grace is never asked. So what only an answer tells is left out: an item's
+//! address after its repository was renamed, and when its first commit was made, with the times that
+//! begin there.
 
 use crate::poster::is_tick;
 use crate::process::Gapless;
@@ -12,8 +15,8 @@ const QUERIES: &[(&str, usize, &str)] = &[
     (
         "pull request",
         2,
-        "SELECT repository_id, number, * EXCEPT (version, topic, partition, offset, open_seconds, html_url) \
-         FROM gapless.pull_requests",
+        "SELECT repository_id, number, * EXCEPT (version, topic, partition, offset, open_seconds, html_url, \
+         first_commit_at, coding_seconds, cycle_seconds) FROM gapless.pull_requests",
     ),
     (
         "issue",
@@ -30,12 +33,11 @@ const QUERIES: &[(&str, usize, &str)] = &[
     (
         "pull requests daily",
         4,
-        "SELECT repository_id, day, author, author_is_bot, * EXCEPT (version) \
-         REPLACE (finalizeAggregation(coding_seconds) AS coding_seconds, \
-         finalizeAggregation(pickup_seconds) AS pickup_seconds, \
+        "SELECT repository_id, day, author, author_is_bot, * EXCEPT (version, coding_count, coding_seconds, \
+         cycle_count, cycle_seconds) \
+         REPLACE (finalizeAggregation(pickup_seconds) AS pickup_seconds, \
          finalizeAggregation(rework_seconds) AS rework_seconds, \
-         finalizeAggregation(merge_seconds) AS merge_seconds, \
-         finalizeAggregation(cycle_seconds) AS cycle_seconds) \
+         finalizeAggregation(merge_seconds) AS merge_seconds) \
          FROM gapless.pull_requests_daily",
     ),
     (
