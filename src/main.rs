@@ -99,9 +99,23 @@ fn main() -> ExitCode {
     // A download that still runs is not waited for.
     runtime.shutdown_background();
     done.unwrap_or_else(|error| {
-        eprintln!("gapless: {error:#}");
+        eprintln!("gapless: {}", sentence(&error));
         ExitCode::FAILURE
     })
+}
+
+/// An error with its causes, but for those that it tells itself already.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut sentence = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !sentence.contains(&cause) {
+            if !sentence.is_empty() {
+                sentence.push_str(": ");
+            }
+            sentence.push_str(&cause);
+        }
+    }
+    sentence
 }
 
 fn start_logging(cli: &Cli) -> Result<(), String> {
@@ -130,6 +144,14 @@ fn start_logging(cli: &Cli) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    #[test]
+    fn a_cause_that_is_told_already_is_not_told_again() {
+        let error = anyhow::anyhow!("refused").context("Kafka (refused): start it");
+        assert_eq!(super::sentence(&error), "Kafka (refused): start it");
+        let error = anyhow::anyhow!("refused").context("Kafka cannot be used");
+        assert_eq!(super::sentence(&error), "Kafka cannot be used: refused");
+    }
 
     #[test]
     fn as_many_files_may_be_open_as_the_machine_allows() {

@@ -3,6 +3,11 @@
 use crate::system::{self, Places, RunFile};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use std::time::Duration;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Queries here read figures of a few repositories, or compare a demo's with its truth.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Reads with the reader's credentials.
 pub(crate) struct Reader {
@@ -25,7 +30,11 @@ impl Reader {
 
     pub(crate) fn with(url: &str, reader: &system::Reader) -> Result<Self> {
         Ok(Self {
-            client: reqwest::Client::builder().no_proxy().build()?,
+            client: reqwest::Client::builder()
+                .no_proxy()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(ANSWER_TIMEOUT)
+                .build()?,
             url: url.to_owned(),
             user: reader.user.clone(),
             password: reader.password.clone(),

@@ -5,6 +5,7 @@ use crate::system::Reader;
 use clap::Args;
 use gapless_ingest::KafkaConfig;
 use gapless_projections::sink::ClickHouseOptions;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -12,11 +13,11 @@ use std::path::PathBuf;
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct DataDirFlags {
     /// Configuration file; without it gapless.toml, where it exists. [env: GAPLESS_CONFIG]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
     /// Folder of everything that is kept: the log, states, figures, credentials.
     /// [env: GAPLESS_DATA_DIR] [default: gapless-data]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", global = true)]
     pub(crate) data_dir: Option<String>,
 }
 
@@ -142,13 +143,25 @@ fn given(config: Option<PathBuf>, flags: &[(&'static str, &Option<String>)]) -> 
         .iter()
         .filter_map(|(flag, value)| Some((*flag, (*value).clone()?)))
         .collect();
-    // What is no Unicode can be neither a variable of ours nor a secret that anybody typed.
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
+    let mut unreadable = Vec::new();
+    let mut environment = BTreeMap::new();
+    for (name, value) in std::env::vars_os() {
+        // A name that is no text is none of ours.
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        match value.into_string() {
+            Ok(value) => {
+                environment.insert(name, value);
+            }
+            Err(_) if name.starts_with("GAPLESS_") => unreadable.push(name),
+            Err(_) => {}
+        }
+    }
     Given {
         config,
         flags,
         environment,
+        unreadable,
     }
 }

@@ -42,6 +42,9 @@ struct Status {
     projections_lag: Option<u64>,
     /// Dead letters that nobody has handled.
     dead_letters: usize,
+    /// Attempts to fetch that GitHub denied since the start: they go on until the token, or its
+    /// rights, are mended.
+    denied_fetches: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -151,6 +154,7 @@ async fn read(run: &RunFile, access: Access) -> Result<Status> {
         processors_lag,
         projections_lag: metric(&metrics, "gapless_projection_lag_records"),
         dead_letters,
+        denied_fetches: metric(&metrics, "gapless_refetch_denied_total").unwrap_or(0),
     })
 }
 
@@ -210,6 +214,13 @@ fn print(status: &Status) {
         projections.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string())
     );
     say!("dead letters   {}", status.dead_letters);
+    if status.denied_fetches > 0 {
+        say!(
+            "denied         {} attempts to fetch since the start: give the token read access to \
+             issues, pull requests and metadata of all repositories",
+            status.denied_fetches
+        );
+    }
     if !status.repositories.is_empty() {
         say!("\ncompleteness  30 days   lacking  open gaps  repository");
     }

@@ -23,7 +23,8 @@ pub(crate) fn read_or_make(data_dir: &Path) -> Result<WebhookSecret> {
     let path = data_dir.join(FILE);
     match std::fs::read_to_string(&path) {
         Ok(text) if text.trim().is_empty() => bail!(
-            "{} is empty: write the webhook's secret into it, or remove it for a new one",
+            "{} is empty: write the webhook's secret into it, or remove it for a new one, which is \
+             then to be entered at GitHub",
             path.display()
         ),
         Ok(text) => Ok(WebhookSecret {
@@ -43,6 +44,11 @@ pub(crate) fn read_or_make(data_dir: &Path) -> Result<WebhookSecret> {
                 is_new: true,
             })
         }
+        Err(error) if error.kind() == ErrorKind::InvalidData => bail!(
+            "{} holds no text: write the webhook's secret into it, or remove it for a new one, which \
+             is then to be entered at GitHub",
+            path.display()
+        ),
         Err(error) => Err(error)
             .with_context(|| format!("{} cannot be read; correct its permissions", path.display())),
     }
@@ -77,5 +83,11 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let again = read_or_make(folder.path()).unwrap();
         assert!(!again.is_new && again.secret == made.secret);
+
+        for damaged in [&b""[..], b"\xff\xfe"] {
+            std::fs::write(&made.path, damaged).unwrap();
+            let refused = read_or_make(folder.path()).err().unwrap().to_string();
+            assert!(refused.contains("or remove it for a new one"), "{refused}");
+        }
     }
 }

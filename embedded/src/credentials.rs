@@ -28,7 +28,7 @@ pub(crate) struct Users {
 pub(crate) fn load_or_make(data_dir: &Path) -> Result<Users, Error> {
     let path = data_dir.join(FILE);
     match fs::read(&path) {
-        Ok(json) => serde_json::from_slice(&json).map_err(|e| Error::FixPath {
+        Ok(json) => serde_json::from_slice(&json).map_err(|e| Error::RemoveFile {
             path,
             reason: format!("it holds no users: {e}"),
         }),
@@ -86,5 +86,9 @@ mod tests {
             .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert!(!format!("{users:?}").contains(&users.writer.password));
+
+        fs::write(folder.path().join(FILE), "{").expect("written");
+        let refused = load_or_make(folder.path()).expect_err("damaged");
+        assert!(refused.to_string().contains("remove it"), "{refused}");
     }
 }

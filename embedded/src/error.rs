@@ -56,8 +56,30 @@ pub enum Error {
         /// The system's text.
         reason: String,
     },
+    /// The log's storage is damaged: put its backup back.
+    #[error(
+        "the log in {storage} is damaged ({reason}): put the folder back from a backup, or move it \
+         away to begin with an empty log; nothing in it was changed"
+    )]
+    RestoreLog {
+        /// The storage's folder.
+        storage: PathBuf,
+        /// What was seen of it.
+        reason: String,
+    },
+    /// A file of ours is damaged and can be made anew: remove it.
+    #[error("{path} is damaged ({reason}): remove it, and start again; it is made anew")]
+    RemoveFile {
+        /// The file.
+        path: PathBuf,
+        /// What was seen of it.
+        reason: String,
+    },
     /// A part does not start or does not stay up: look into its log.
-    #[error("{part} does not run ({reason}): look into {log}")]
+    #[error(
+        "{part} does not run ({reason}): look into {log}{}",
+        where_damaged(part)
+    )]
     ReadLog {
         /// The part.
         part: &'static str,
@@ -66,6 +88,17 @@ pub enum Error {
         /// Its log file.
         log: PathBuf,
     },
+}
+
+/// What to do where the log says that the part's files are damaged, as the end of a sentence.
+fn where_damaged(part: &str) -> &'static str {
+    match part {
+        crate::kafka::NAME => "; where its folder is damaged, put it back from a backup",
+        crate::clickhouse::NAME => {
+            "; where its folder is damaged, move it away: all is written again from the log"
+        }
+        _ => "",
+    }
 }
 
 impl Error {

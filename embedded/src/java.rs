@@ -14,23 +14,28 @@ const VERSION_MIN: u32 = 17;
 /// The Java program: `$JAVA_HOME/bin/java`, else the one on the path.
 ///
 /// # Errors
-/// There is none, or it is too old.
+/// There is none, or it is too old, or `JAVA_HOME` leads elsewhere.
 pub fn find() -> Result<PathBuf, Error> {
     let missing = || Error::Install {
         program: "java",
         advice: ADVICE,
     };
-    let program = std::env::var_os("JAVA_HOME")
-        .filter(|home| !home.is_empty())
-        .map_or_else(
-            || PathBuf::from("java"),
-            |home| PathBuf::from(home).join("bin/java"),
-        );
+    let home = std::env::var_os("JAVA_HOME").filter(|home| !home.is_empty());
+    let program = match &home {
+        Some(home) => PathBuf::from(home).join("bin/java"),
+        None => PathBuf::from("java"),
+    };
     let output = Command::new(&program)
         .arg("-version")
         .stdin(Stdio::null())
         .output()
-        .map_err(|_| missing())?;
+        .map_err(|error| match home {
+            Some(_) => Error::FixPath {
+                path: program.clone(),
+                reason: format!("JAVA_HOME leads there, and {error}"),
+            },
+            None => missing(),
+        })?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     match major_version(&text) {
         // An unknown wording is no reason to refuse.

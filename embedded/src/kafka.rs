@@ -1,13 +1,16 @@
 //! One KRaft node of Apache Kafka, broker and controller in one, on the loopback.
 //!
 //! What was acknowledged survives the death of the process (it is in the page cache); surviving
-//! a power cut is up to the topics (`flush.ms`). A storage that was formatted only in part, for
-//! the process died, is formatted anew: it cannot hold anything yet.
+//! a power cut is up to the topics (`flush.ms`).
+//!
+//! Nothing that may hold records is ever removed here. A storage is whole where Kafka's own note of
+//! it can be read, which formatting writes last. One without the note was formatted in part, for the
+//! process died, and is formatted anew; but where a topic's folder is in it, the note was lost later,
+//! and a person has to decide.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -61,7 +64,7 @@ impl Node {
             let path = self.dir.join(name);
             fs::write(&path, text).map_err(|e| Error::io(&path, &e))?;
         }
-        let cluster_id = self.format(&java)?;
+        let cluster_id = self.format(&java, &part_command)?;
         let mut arguments = vec![
             "-Xms64m".to_string(),
             HEAP_MAX.into(),
@@ -151,9 +154,9 @@ num.io.threads=4
     }
 
     /// Formats the storage, once; returns the cluster's id.
-    fn format(&self, java: &Path) -> Result<String, Error> {
-        let (storage, formatted) = (self.storage(), self.dir.join("cluster-id"));
-        if let Ok(cluster_id) = fs::read_to_string(&formatted) {
+    fn format(&self, java: &Path, part_command: &PartCommand) -> Result<String, Error> {
+        let storage = self.storage();
+        if let Some(cluster_id) = formatted(&storage)? {
             return Ok(cluster_id);
         }
         if storage.exists() {
@@ -161,34 +164,35 @@ num.io.threads=4
         }
         fs::create_dir_all(&storage).map_err(|e| Error::io(&storage, &e))?;
         let cluster_id = new_cluster_id();
-        let output = Command::new(java)
-            .args(["-Xmx128m", "-XX:TieredStopAtLevel=1"])
-            .args(self.class_path())
-            .args(["kafka.tools.StorageTool", "format", "--standalone"])
-            .args([
-                "--cluster-id",
-                &cluster_id,
-                "--config",
-                &self.properties_path(),
-            ])
+        let mut arguments = ["-Xmx128m", "-XX:TieredStopAtLevel=1"]
+            .map(String::from)
+            .to_vec();
+        arguments.extend(self.class_path());
+        arguments.extend(["kafka.tools.StorageTool", "format", "--standalone"].map(String::from));
+        arguments.extend(["--cluster-id".into(), cluster_id.clone()]);
+        arguments.extend(["--config".into(), self.properties_path()]);
+        let tool = Part::Program {
+            program: java.into(),
+            arguments,
+        };
+        let output = part_command
+            .std_command(tool)
             .output()
             .map_err(|e| Error::io(java, &e))?;
-        if !output.status.success() {
-            // Nothing else has written there yet.
-            let text = [output.stdout, output.stderr].concat();
-            fs::write(&self.log_path, text).map_err(|e| Error::io(&self.log_path, &e))?;
-            return Err(Error::ReadLog {
-                part: NAME,
-                reason: "its storage could not be formatted".into(),
-                log: self.log_path.clone(),
-            });
+        if output.status.success() {
+            return Ok(cluster_id);
         }
-        // Whole or not at all: this file says that the storage is usable.
-        let unfinished = self.dir.join("cluster-id.unfinished");
-        fs::write(&unfinished, &cluster_id)
-            .and_then(|()| fs::rename(&unfinished, &formatted))
-            .map_err(|e| Error::io(&formatted, &e))?;
-        Ok(cluster_id)
+        // Nothing else has written there yet.
+        let text = [output.stdout, output.stderr].concat();
+        fs::write(&self.log_path, &text).map_err(|e| Error::io(&self.log_path, &e))?;
+        Err(Error::ReadLog {
+            part: NAME,
+            reason: crate::process::with_last_words(
+                "its storage could not be formatted",
+                &String::from_utf8_lossy(&text),
+            ),
+            log: self.log_path.clone(),
+        })
     }
 
     /// Ready is: a metadata request names a broker, which is so once it takes requests, and the
@@ -208,6 +212,51 @@ num.io.threads=4
             })
         })
     }
+}
+
+/// The id of the cluster whose storage this is; none where there is nothing in it to keep.
+///
+/// # Errors
+/// It holds topics, or a note, and cannot be read.
+fn formatted(storage: &Path) -> Result<Option<String>, Error> {
+    let unreadable = |reason: String| Error::RestoreLog {
+        storage: storage.into(),
+        reason,
+    };
+    let note = storage.join("meta.properties");
+    match fs::read(&note) {
+        Ok(text) => String::from_utf8_lossy(&text)
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("cluster.id="))
+            .map(|id| Some(id.to_string()))
+            .ok_or_else(|| unreadable(format!("{} names no cluster", note.display()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match first_topic(storage) {
+            Ok(None) => Ok(None),
+            Ok(Some(topic)) => Err(unreadable(format!(
+                "it holds {topic}, but {} is gone",
+                note.display()
+            ))),
+            Err(error) => Err(Error::io(storage, &error)),
+        },
+        Err(error) => Err(unreadable(format!("{}: {error}", note.display()))),
+    }
+}
+
+/// A folder of a topic's partition in the storage, Kafka's own metadata left out.
+fn first_topic(storage: &Path) -> std::io::Result<Option<String>> {
+    let entries = match fs::read_dir(storage) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type()?.is_dir() && !name.starts_with("__cluster_metadata") {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 fn is_ready(address: SocketAddr, cluster_id: &str) -> bool {
@@ -247,3 +296,40 @@ appender.out.layout.pattern=%d %p %c - %m%n
 rootLogger.level=warn
 rootLogger.appenderRef.out.ref=out
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storage_that_may_hold_records_is_never_formatted_anew() {
+        let folder = tempfile::tempdir().expect("temp folder");
+        let storage = folder.path().join("log");
+        let refused = || formatted(&storage).expect_err("refused").to_string();
+
+        // Nothing there, or formatted in part only.
+        assert_eq!(formatted(&storage).expect("readable"), None);
+        fs::create_dir_all(storage.join("__cluster_metadata-0")).expect("made");
+        fs::write(storage.join("bootstrap.checkpoint"), "x").expect("written");
+        assert_eq!(formatted(&storage).expect("readable"), None);
+
+        // Whole.
+        let note = storage.join("meta.properties");
+        fs::write(&note, "#\nnode.id=1\ncluster.id=abc\n").expect("written");
+        assert_eq!(formatted(&storage).expect("whole"), Some("abc".into()));
+
+        // Damaged, whatever else is there; or lost, with topics.
+        for damaged in [&b""[..], b"\xff\xfe", b"node.id=1\n"] {
+            fs::write(&note, damaged).expect("written");
+            assert!(refused().contains("names no cluster"), "{}", refused());
+        }
+        fs::remove_file(&note).expect("removed");
+        fs::create_dir(storage.join("gapless.events.1-0")).expect("made");
+        assert!(
+            refused().contains("it holds gapless.events.1-0") && refused().contains("backup"),
+            "{}",
+            refused()
+        );
+        assert!(storage.join("gapless.events.1-0").exists());
+    }
+}

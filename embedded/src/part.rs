@@ -75,11 +75,16 @@ impl PartCommand {
 
     /// The command that becomes `part`.
     pub(crate) fn command(&self, part: Part) -> tokio::process::Command {
+        self.std_command(part).into()
+    }
+
+    /// The same for callers that block.
+    pub(crate) fn std_command(&self, part: Part) -> Command {
         let parent = rustix::process::getpid().as_raw_nonzero().get();
         let is_engine = matches!(part, Part::ClickHouseFront(_));
         let order = serde_json::to_string(&Order { parent, part })
             .unwrap_or_else(|error| unreachable!("plain data is written as JSON: {error}"));
-        let mut command = tokio::process::Command::new(&self.program);
+        let mut command = Command::new(&self.program);
         command.args(&self.arguments).env(VARIABLE, order);
         // Ctrl-C at a terminal is for this program alone, which then stops its parts in order.
         command.process_group(0);

@@ -133,7 +133,8 @@ impl Plan {
         let logs = options.data_dir.join("logs");
         std::fs::create_dir_all(&logs).map_err(|e| Error::io(&logs, &e))?;
         let users = credentials::load_or_make(&options.data_dir)?;
-        let cache = Cache::open(options.cache_dir.clone())?;
+        let cache =
+            Cache::open(options.cache_dir.clone())?.fetching_by(options.part_command.clone());
         let mut ports = Ports::remembered(&options.data_dir, &cache.ports_dir())?;
         let node = NodePlaces {
             port: ports.choose("kafka", KAFKA_PORT)?,

@@ -15,10 +15,19 @@ const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub enum TopicError {
     /// The cluster cannot be reached or refuses all topics.
-    #[error("the topics cannot be created: {0}")]
-    Cluster(#[from] KafkaError),
+    #[error(
+        "it does not answer, or refuses ({0}): start it, or correct its address ([kafka] bootstrap) \
+         and the settings by which it is reached"
+    )]
+    Cluster(KafkaError),
+    /// librdkafka refuses a setting. Its value is not told: it may be a password.
+    #[error("its settings are refused ({0}): correct [kafka] settings")]
+    Settings(String),
     /// It refuses one.
-    #[error("topic {name} cannot be created: {reason}")]
+    #[error(
+        "topic {name} cannot be created ({reason}): allow Gapless's user to create topics, or create \
+         it by hand"
+    )]
     Topic {
         /// The topic.
         name: String,
@@ -28,6 +37,20 @@ pub enum TopicError {
     /// The events topic exists with settings under which the log would lose events.
     #[error("{0}")]
     Unfit(String),
+}
+
+impl From<KafkaError> for TopicError {
+    fn from(error: KafkaError) -> Self {
+        match error {
+            KafkaError::ClientConfig(_, reason, name, _) if reason.contains(&name) => {
+                Self::Settings(reason)
+            }
+            KafkaError::ClientConfig(_, reason, name, _) => {
+                Self::Settings(format!("{name}: {reason}"))
+            }
+            error => Self::Cluster(error),
+        }
+    }
 }
 
 /// Creates those of `topics.specs()` that do not exist, with the cluster's default replication.
@@ -209,5 +232,16 @@ mod tests {
     fn what_a_cluster_does_not_tell_is_taken_as_right() {
         let specs = Topics::new("test", 1).specs();
         assert_eq!(unfit(&specs[0], &BTreeMap::new()), None);
+    }
+
+    #[tokio::test]
+    async fn a_setting_that_is_refused_is_named_without_its_value() {
+        let mut config = KafkaConfig::plain("127.0.0.1:1");
+        let misspelt = ("sasl.passwrd".to_owned(), "hush".to_owned());
+        config.settings.push(misspelt);
+        let refused = existing_partitions(&config, "any").await.unwrap_err();
+        let said = refused.to_string();
+        assert!(said.contains("sasl.passwrd") && said.contains("[kafka] settings"));
+        assert!(!said.contains("hush"), "{said}");
     }
 }

@@ -5,6 +5,7 @@ use super::section::Section;
 use super::{Problems, suggestion};
 use gapless_ingest::Secret;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The file that is read where none is named.
@@ -28,6 +29,8 @@ pub(crate) struct Given {
     pub(crate) flags: BTreeMap<&'static str, String>,
     /// Variables that begin with `GAPLESS_`, and those that a `token_env` may name.
     pub(crate) environment: BTreeMap<String, String>,
+    /// Variables that begin with `GAPLESS_` and hold something else than text.
+    pub(crate) unreadable: Vec<String>,
 }
 
 /// One setting: where it stands in each layer.
@@ -126,7 +129,13 @@ impl Layers {
                     ));
                 }
             },
-            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                return fault(format!(
+                    "{} is no text in UTF-8: save it as such",
+                    layers.file_name
+                ));
+            }
             Err(error) => {
                 return fault(format!(
                     "{} cannot be read ({error}): correct --config or the file's permissions",
@@ -305,6 +314,25 @@ impl Layers {
     /// What was asked for is known; what is left over is a fault.
     pub(super) fn finish(mut self) -> Result<(), Problems> {
         let problems = &mut self.problems;
+        for name in &self.given.unreadable {
+            problems.add(format!(
+                "{name} in the environment is no text in UTF-8: correct it"
+            ));
+        }
+        self.known_sections.sort_unstable();
+        self.known_sections.dedup();
+        for name in &self.known_sections {
+            if self.top.discard(name) {
+                let (left, right) = match *name {
+                    "sources" => ("[[", "]] above the keys of each of them"),
+                    _ => ("[", "] once, above its keys"),
+                };
+                problems.add(format!(
+                    "{}: {name} must be a section: write {left}{name}{right}",
+                    self.file_name
+                ));
+            }
+        }
         let is_known = |name: &String| self.known_sections.contains(&name.as_str());
         for name in self.sections.keys().filter(|name| !is_known(name)) {
             let hint = suggestion::hint(name, &self.known_sections);

@@ -29,6 +29,11 @@ impl Section {
         &self.place
     }
 
+    /// Drops a key that nobody can use; says whether it was there.
+    pub(super) fn discard(&mut self, key: &str) -> bool {
+        self.table.remove(key).is_some()
+    }
+
     fn take(&mut self, key: &'static str) -> Option<toml::Value> {
         self.known.push(key);
         self.table.remove(key)
@@ -43,10 +48,14 @@ impl Section {
         let value = self.take(key)?;
         let place = self.place_of(key);
         let text = scalar(&value);
-        if text.is_none() {
-            problems.add(format!("{place} must be a single text or number"));
+        match text.as_deref() {
+            None => problems.add(format!("{place} must be a single text or number")),
+            Some("") => problems.add(format!(
+                "{place} is empty: write a value, or leave the key out"
+            )),
+            Some(_) => {}
         }
-        Some((text?, place))
+        Some((text.filter(|text| !text.is_empty())?, place))
     }
 
     /// A list of texts; one text counts as a list of one.

@@ -37,6 +37,7 @@ impl Case<'_> {
             environment: pairs
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
+            unreadable: Vec::new(),
         })
     }
 
@@ -180,6 +181,17 @@ fn a_fault_is_one_sentence() {
         ),
         ("[registry]\nurl = \"http://r:8081\"", "but no Kafka"),
         ("data_dir = [1]", "data_dir must be a single text or number"),
+        ("data_dir = \"\"", "data_dir is empty: write a value"),
+        ("[[sources]]\ntoken = \"\"", "token is empty: write a value"),
+        (
+            "listen = 4",
+            "listen must be a section: write [listen] once",
+        ),
+        ("[[kafka]]", "kafka must be a section: write [kafka] once"),
+        (
+            "sources = 3",
+            "sources must be a section: write [[sources]]",
+        ),
     ];
     for (file, expected) in table {
         let found = Case::file(file).faults();

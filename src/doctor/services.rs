@@ -76,7 +76,7 @@ pub(super) async fn stores(external: &External) -> Vec<Check> {
             "Kafka",
             format!("{bootstrap} answers; `up` makes the topics"),
         ),
-        Ok(Err(error)) => Check::failed("Kafka", format!("{bootstrap}: {error}: is it running?")),
+        Ok(Err(error)) => Check::failed("Kafka", format!("{bootstrap}: {error}")),
         Err(_) => Check::failed(
             "Kafka",
             format!("{bootstrap} does not answer: is it running?"),

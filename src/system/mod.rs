@@ -9,14 +9,13 @@ mod run_file;
 mod stores;
 
 use crate::settings::Settings;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use gapless_embedded::PartState;
 use gapless_ingest::{Clock, KafkaConfig, SourceConfig};
 use gapless_projections::sink::ClickHouseOptions;
 use gapless_schemas::{Codec, Topics};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub(crate) use operator::Live;
@@ -67,8 +66,9 @@ impl System {
     pub(crate) async fn start<C: Clock + Clone + 'static>(start: Start<C>) -> Result<Self> {
         crash::check()?;
         claim(&start.settings.data_dir)?;
-        check_free(start.settings.webhook_listen, "webhook").await?;
-        check_free(start.settings.operator_listen, "operator").await?;
+        // At once, rather than after Kafka has started.
+        drop(roles::listen(start.settings.webhook_listen, "webhook").await?);
+        drop(roles::listen(start.settings.operator_listen, "operator").await?);
         let (stores, places) = stores::start(&start.settings).await?;
         progress::step("starting the parts of Gapless");
         let secret = start
@@ -84,12 +84,17 @@ impl System {
             }
         };
         let (webhook, operator) = (roles.webhook_address, roles.operator_address);
-        RunFile::new(&places, webhook, operator, secret).write(&places.data_dir)?;
-        Ok(Self {
+        let run = RunFile::new(&places, webhook, operator, secret);
+        let system = Self {
             places,
             roles,
             stores,
-        })
+        };
+        if let Err(error) = run.write(&system.places.data_dir) {
+            system.stop().await?;
+            return Err(error);
+        }
+        Ok(system)
     }
 
     /// Where GitHub posts.
@@ -109,14 +114,4 @@ impl System {
         self.stores.stop().await;
         stopped
     }
-}
-
-/// Says at once that a port is taken, rather than after Kafka has started.
-async fn check_free(address: SocketAddr, whose: &str) -> Result<()> {
-    TcpListener::bind(address).await.map(drop).with_context(|| {
-        format!(
-            "the {whose} listener cannot have {address}; choose another with --{whose}-listen, or \
-             stop what holds it"
-        )
-    })
 }

@@ -13,6 +13,7 @@ use gapless_ingest::webhook::{self, Limits, Webhook};
 use gapless_ingest::{Clock, KafkaConfig, KafkaLog, SourceConfig};
 use gapless_projections::sink as projections;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -126,6 +127,7 @@ pub(crate) struct Roles {
     tasks: JoinSet<Result<()>>,
     /// Taken once it was joined.
     processors: Option<Processors>,
+    store_folder: PathBuf,
 }
 
 /// Ends once the sender says so, or is gone.
@@ -212,10 +214,8 @@ impl Roles {
         let listener = listen(settings.operator_listen, "operator").await?;
         let operator_address = listener.local_addr()?;
         let router = operator::router(places, Arc::clone(&health), status)?;
-        tasks.spawn(async move {
-            let served = axum::serve(listener, router).with_graceful_shutdown(told(stopping));
-            Ok(served.await?)
-        });
+        let served = webhook::serve(listener, router, operator::limits(), told(stopping));
+        tasks.spawn(async move { Ok(served.await?) });
         Ok(Self {
             webhook_address,
             operator_address,
@@ -226,6 +226,7 @@ impl Roles {
             intake,
             tasks,
             processors: Some(processors),
+            store_folder: store_folder(places),
         })
     }
 
@@ -244,7 +245,7 @@ impl Roles {
                 }
             };
             return match ended {
-                Ok(Err(error)) => with_advice(error),
+                Ok(Err(error)) => with_advice(error, &self.store_folder),
                 Ok(Ok(())) => anyhow::anyhow!("a part ended that nobody told to"),
                 Err(error) => error.into(),
             };
@@ -266,15 +267,39 @@ impl Roles {
 
 async fn join(thread: Processors) -> Result<()> {
     let ended = tokio::task::spawn_blocking(move || thread.join()).await?;
-    Ok(ended.map_err(|_| anyhow::anyhow!("the processors panicked: this is a defect"))??)
+    Ok(ended.map_err(|_| Panicked)??)
 }
 
-/// Says what to do where the cause is the disk.
-fn with_advice(error: anyhow::Error) -> anyhow::Error {
+/// The processors' thread ended by a panic.
+#[derive(Debug)]
+struct Panicked;
+
+impl std::fmt::Display for Panicked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the processors panicked, which is a defect")
+    }
+}
+
+impl std::error::Error for Panicked {}
+
+/// Says what to do about a role that ended; `store_folder` holds the processors' stores.
+fn with_advice(error: anyhow::Error, store_folder: &Path) -> anyhow::Error {
+    use gapless_engine::Halt;
     if format!("{error:#}").contains("No space left on device") {
         return error.context(
             "the disk is full: make room and start again; everything that was accepted is kept",
         );
+    }
+    let is_store = matches!(
+        error.downcast_ref(),
+        Some(processors::RunError::Halted(Halt::Store(_)))
+    );
+    if is_store || error.is::<Panicked>() {
+        return error.context(format!(
+            "the processors cannot go on; start again, and if that does not help remove {}, which is \
+             rebuilt from the log",
+            store_folder.display()
+        ));
     }
     error
 }
@@ -292,7 +317,8 @@ async fn drain(tasks: &mut JoinSet<Result<()>>) -> Result<()> {
     ended.await.unwrap_or(Ok(()))
 }
 
-async fn listen(address: SocketAddr, whose: &str) -> Result<TcpListener> {
+/// Takes a port, or says that it is taken.
+pub(super) async fn listen(address: SocketAddr, whose: &str) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
         format!("the {whose} listener cannot have {address}; choose another with --{whose}-listen, or stop what holds it")
     })
@@ -372,6 +398,12 @@ async fn run_projections(
     Ok(projections::run(options, places.codec, status, told(stopping)).await?)
 }
 
+/// Where the processors keep their stores.
+fn store_folder(places: &Places) -> PathBuf {
+    let generation = places.topics.generation;
+    places.data_dir.join(format!("states-{generation}"))
+}
+
 fn spawn_processors(
     places: &Places,
     member: KafkaConfig,
@@ -379,12 +411,11 @@ fn spawn_processors(
     status: Arc<processors::Status>,
     stop: Arc<AtomicBool>,
 ) -> Result<Processors> {
-    let generation = places.topics.generation;
     let options = processors::Options {
         bootstrap: member.bootstrap_servers,
         client_settings: member.settings,
         topics: places.topics.clone(),
-        store_folder: places.data_dir.join(format!("states-{generation}")),
+        store_folder: store_folder(places),
         patience,
         codec: places.codec.clone(),
         reached: |point| crash::reached(point.name()),

@@ -78,7 +78,13 @@ impl RunFile {
             file.write_all(&serde_json::to_vec_pretty(self)?)?;
             std::fs::rename(&draft, &path)
         };
-        write().with_context(|| format!("{} cannot be written", path.display()))
+        write().with_context(|| {
+            format!(
+                "{} cannot be written, so that no other command would find this one; make room, or \
+                 remove what is there",
+                path.display()
+            )
+        })
     }
 
     /// Says that nothing runs any more.

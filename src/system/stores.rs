@@ -32,6 +32,12 @@ pub(super) async fn start(settings: &Settings) -> Result<(Running, Places)> {
         Stores::Embedded => embedded(settings).await?,
         Stores::External(external) => external_ones(settings, external).await?,
     };
+    if let Stores::External(_) = settings.stores {
+        progress::step(&format!(
+            "asking Kafka at {} and ClickHouse at {}",
+            places.kafka.bootstrap_servers, places.clickhouse.url
+        ));
+    }
     progress::step("preparing topics and tables");
     keep_partitions(&mut places).await?;
     if let Stores::External(_) = settings.stores {
@@ -43,6 +49,16 @@ pub(super) async fn start(settings: &Settings) -> Result<(Running, Places)> {
     gapless_projections::sink::prepare(&places.clickhouse, places.topics.generation)
         .await
         .with_context(|| format!("ClickHouse at {} is of no use", places.clickhouse.url))?;
+    if let Stores::External(_) = settings.stores {
+        let reader = crate::query::Reader::new(&places)?;
+        reader.rows("SELECT 1 AS one").await.with_context(|| {
+            format!(
+                "ClickHouse at {} does not answer its user {}, by whom the page reads; correct \
+                 reader_user and reader_password in [clickhouse]",
+                places.clickhouse.url, places.reader.user
+            )
+        })?;
+    }
     Ok((running, places))
 }
 
@@ -117,12 +133,7 @@ async fn external_ones(settings: &Settings, external: &External) -> Result<(Runn
 async fn keep_partitions(places: &mut Places) -> Result<()> {
     let existing = gapless_ingest::existing_partitions(&places.kafka, &places.topics.events())
         .await
-        .with_context(|| {
-            format!(
-                "Kafka at {} does not answer; is it running, and is its address right?",
-                places.kafka.bootstrap_servers
-            )
-        })?;
+        .with_context(|| format!("Kafka at {} is of no use", places.kafka.bootstrap_servers))?;
     if let Some(existing) = existing.filter(|existing| *existing != places.topics.partitions) {
         tracing::info!(
             existing,

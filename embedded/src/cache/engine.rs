@@ -8,6 +8,7 @@ use super::checksum;
 use super::fetch::Fetcher;
 use super::progress::Progress;
 use crate::error::Error;
+use crate::part::PartCommand;
 
 /// A build of the engine for one kind of machine.
 pub(super) struct Build {
@@ -55,18 +56,25 @@ pub(super) fn build() -> Result<&'static Build, Error> {
 }
 
 /// Fetches the library into `content`; `work` is a folder for npm's own files.
-pub(super) fn fetch(content: &Path, work: &Path) -> Result<(), Error> {
+pub(super) fn fetch(
+    part_command: Option<&PartCommand>,
+    content: &Path,
+    work: &Path,
+) -> Result<(), Error> {
     let build = build()?;
     let mut progress = Progress::begin("the ClickHouse engine", build.download_bytes);
     let npm_cache = work.join("npm");
     let arguments = [
         "pack".to_string(),
         "--loglevel=error".into(),
+        // Its own waits between attempts add up to more than a minute without a word.
+        "--fetch-retry-mintimeout=1000".into(),
+        "--fetch-retry-maxtimeout=5000".into(),
         // A cache of its own: its growth shows the progress, and nothing is left behind.
         format!("--cache={}", npm_cache.display()),
         format!("{}@{VERSION}", build.package),
     ];
-    FETCHER.run(&arguments, work, &npm_cache, &mut progress)?;
+    FETCHER.run(part_command, &arguments, work, &npm_cache, &mut progress)?;
     progress.checking();
     unpack(&tarball(work)?, content)?;
     check(content)?;

@@ -7,6 +7,7 @@ use super::checksum;
 use super::fetch::Fetcher;
 use super::progress::Progress;
 use crate::error::Error;
+use crate::part::PartCommand;
 
 /// The version of Kafka that is run.
 pub(super) const VERSION: &str = "4.1.1";
@@ -26,7 +27,11 @@ const FETCHER: Fetcher = Fetcher {
 };
 
 /// Fetches the jars into `content`; `work` is a folder for Maven's own files.
-pub(super) fn fetch(content: &Path, work: &Path) -> Result<(), Error> {
+pub(super) fn fetch(
+    part_command: Option<&PartCommand>,
+    content: &Path,
+    work: &Path,
+) -> Result<(), Error> {
     crate::java::find()?;
     let mut progress = Progress::begin("Apache Kafka", DOWNLOAD_BYTES);
     let pom = work.join("pom.xml");
@@ -42,7 +47,7 @@ pub(super) fn fetch(content: &Path, work: &Path) -> Result<(), Error> {
         // A repository of its own: its growth shows the progress, and nothing is left behind.
         format!("-Dmaven.repo.local={}", repository.display()),
     ];
-    FETCHER.run(&arguments, work, &repository, &mut progress)?;
+    FETCHER.run(part_command, &arguments, work, &repository, &mut progress)?;
     progress.checking();
     check(content)?;
     progress.end();

@@ -32,8 +32,8 @@ pub(super) fn write(package: &Path) -> io::Result<()> {
 
 /// Compares the files with the note.
 pub(super) fn read(package: &Path) -> io::Result<Found> {
-    let noted = match fs::read_to_string(package.join(NAME)) {
-        Ok(noted) => noted,
+    let noted = match fs::read(package.join(NAME)) {
+        Ok(noted) => String::from_utf8_lossy(&noted).into_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
         Err(error) => return Err(error),
     };
@@ -103,6 +103,12 @@ mod tests {
             panic!("not noticed")
         };
         assert_eq!(how, "a.jar has 4 bytes instead of 5");
+        fs::write(folder.path().join(NAME), b"\xff\n").expect("written");
+        assert!(matches!(
+            read(folder.path()).expect("readable"),
+            Found::Changed(_)
+        ));
+        write(folder.path()).expect("noted");
         fs::remove_file(&file).expect("removed");
         assert_eq!(
             read(folder.path()).expect("readable"),

@@ -16,6 +16,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::part::PartCommand;
 use marker::Found;
 
 /// Room for both packages, unpacked, and one of them packed.
@@ -57,10 +58,15 @@ impl Package {
         }
     }
 
-    fn fetch(self, content: &Path, work: &Path) -> Result<(), Error> {
+    fn fetch(
+        self,
+        part_command: Option<&PartCommand>,
+        content: &Path,
+        work: &Path,
+    ) -> Result<(), Error> {
         match self {
-            Self::Kafka => kafka::fetch(content, work),
-            Self::ClickHouseEngine => engine::fetch(content, work),
+            Self::Kafka => kafka::fetch(part_command, content, work),
+            Self::ClickHouseEngine => engine::fetch(part_command, content, work),
         }
     }
 
@@ -76,6 +82,8 @@ impl Package {
 #[derive(Clone, Debug)]
 pub struct Cache {
     dir: PathBuf,
+    /// Runs what fetches so that it dies with this program; without it, it may live on.
+    part_command: Option<PartCommand>,
 }
 
 impl Cache {
@@ -95,7 +103,19 @@ impl Cache {
                 reason: format!("neither HOME nor {CACHE_VARIABLE} is set"),
             })?;
         fs::create_dir_all(&dir).map_err(|e| Error::io(&dir, &e))?;
-        Ok(Self { dir })
+        Ok(Self {
+            dir,
+            part_command: None,
+        })
+    }
+
+    /// The same, but that what fetches dies with this program, whose `main` calls
+    /// [`crate::become_part_if_asked`] first.
+    pub(crate) fn fetching_by(self, part_command: PartCommand) -> Self {
+        Self {
+            part_command: Some(part_command),
+            ..self
+        }
     }
 
     /// The folder with Kafka's jars, fetched if need be.
@@ -178,7 +198,7 @@ impl Cache {
             fs::create_dir(folder).map_err(|e| Error::io(folder, &e))?;
         }
         package
-            .fetch(&content, &work)
+            .fetch(self.part_command.as_ref(), &content, &work)
             .map_err(|error| match error {
                 // The staging folder is gone when the message is read.
                 Error::FreeDisk { needed_mb, .. } => Error::FreeDisk {

@@ -37,9 +37,15 @@ use restart::{Deaths, Decision};
 
 /// Between two probes of a child that is not ready yet.
 const PROBE_EVERY: Duration = Duration::from_millis(50);
+/// A child that takes longer than this to be ready is spoken of, again and again.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// What a child printed before its death is in the log within this time.
 const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 const LOG_READ_BYTES: usize = 16 << 10;
+/// What is kept of a child's words, to say why it died.
+const LAST_WORDS_BYTES: usize = 16 << 10;
+/// What is told of them, in characters.
+const LAST_WORDS_CHARACTERS: usize = 300;
 
 /// Where a part is in its life.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,14 +146,25 @@ impl Supervised {
     /// It failed for good.
     pub(crate) async fn ready(&self) -> Result<(), Error> {
         let mut state = self.state.clone();
-        let reached = state
-            .wait_for(|s| !matches!(s, PartState::Starting | PartState::Restarting { .. }))
-            .await;
-        let reason = match reached.as_deref() {
-            Ok(PartState::Ready { .. }) => return Ok(()),
-            Ok(PartState::Failed { reason }) => reason.clone(),
-            Ok(_) => "it was stopped".into(),
-            Err(_) => "its watcher died".into(),
+        let began = Instant::now();
+        let reason = loop {
+            let change = state
+                .wait_for(|s| !matches!(s, PartState::Starting | PartState::Restarting { .. }));
+            let Ok(reached) = tokio::time::timeout(PATIENCE, change).await else {
+                tracing::warn!(
+                    "still waiting for {} to answer, for {} s by now: {} tells what it does",
+                    self.name,
+                    began.elapsed().as_secs(),
+                    self.log_path.display()
+                );
+                continue;
+            };
+            break match reached.as_deref() {
+                Ok(PartState::Ready { .. }) => return Ok(()),
+                Ok(PartState::Failed { reason }) => reason.clone(),
+                Ok(_) => "it was stopped".into(),
+                Err(_) => "its watcher died".into(),
+            };
         };
         Err(Error::ReadLog {
             part: self.name,
@@ -237,16 +254,24 @@ impl Supervisor {
             }
         };
         let mut printed = JoinSet::new();
+        let last_words = Arc::new(Mutex::new(Vec::new()));
         if let Some(stdout) = child.stdout.take() {
-            printed.spawn(keep(stdout, self.log.clone()));
+            printed.spawn(keep(stdout, self.log.clone(), last_words.clone()));
         }
         if let Some(stderr) = child.stderr.take() {
-            printed.spawn(keep(stderr, self.log.clone()));
+            printed.spawn(keep(stderr, self.log.clone(), last_words.clone()));
         }
         let run = self.stay_with(child, stop, was_ever_ready).await;
         // A grandchild that lives on may hold the pipes: the log is not worth waiting for it.
         let _ = tokio::time::timeout(LAST_WORDS_WITHIN, printed.join_all()).await;
-        run
+        match run {
+            Run::Died { how } => {
+                let words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
+                let how = with_last_words(&how, &String::from_utf8_lossy(&words));
+                Run::Died { how }
+            }
+            Run::Stopped => Run::Stopped,
+        }
     }
 
     async fn stay_with(
@@ -321,8 +346,33 @@ fn died(ended: std::io::Result<ExitStatus>) -> Run {
     Run::Died { how }
 }
 
-/// Copies what a child prints into its log until it closes the pipe.
-async fn keep(mut printed: impl AsyncRead + Unpin, log: Arc<Mutex<LogFile>>) {
+/// `how` with the line that says most of what a child printed before: the last that speaks of a
+/// fault, traces left out, else the last at all.
+pub(crate) fn with_last_words(how: &str, words: &str) -> String {
+    let lines = || {
+        let lines = words.lines().rev().map(str::trim);
+        lines.filter(|line| !line.is_empty() && !line.starts_with("at "))
+    };
+    let is_fault = |line: &&str| {
+        let line = line.to_lowercase();
+        ["error", "exception", "no space left"]
+            .iter()
+            .any(|word| line.contains(word))
+    };
+    let Some(line) = lines().find(is_fault).or_else(|| lines().next()) else {
+        return how.to_string();
+    };
+    let plain = line.chars().filter(|c| !c.is_control());
+    let line: String = plain.take(LAST_WORDS_CHARACTERS).collect();
+    format!("{how}, and said: {line}")
+}
+
+/// Copies what a child prints into its log until it closes the pipe, and keeps the end of it.
+async fn keep(
+    mut printed: impl AsyncRead + Unpin,
+    log: Arc<Mutex<LogFile>>,
+    last_words: Arc<Mutex<Vec<u8>>>,
+) {
     let mut buffer = vec![0; LOG_READ_BYTES];
     loop {
         match printed.read(&mut buffer).await {
@@ -331,6 +381,11 @@ async fn keep(mut printed: impl AsyncRead + Unpin, log: Arc<Mutex<LogFile>>) {
                 let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
                 // A log that cannot be written (full disk) must not stop the child.
                 let _ = log.write(&buffer[..count]);
+                drop(log);
+                let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
+                words.extend_from_slice(&buffer[..count]);
+                let surplus = words.len().saturating_sub(LAST_WORDS_BYTES);
+                words.drain(..surplus);
             }
         }
     }

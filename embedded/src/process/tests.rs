@@ -40,7 +40,9 @@ async fn one_that_is_never_ready_fails_with_what_was_seen_and_its_words_kept() {
     let shell = shell(folder.path(), "echo no port is free >&2; exit 3", WITHIN);
     let error = shell.ready().await.expect_err("it never was").to_string();
     assert!(
-        error.starts_with("shell does not run (it ended with exit status: 3)"),
+        error.starts_with(
+            "shell does not run (it ended with exit status: 3, and said: no port is free): look into"
+        ),
         "{error}"
     );
     let log = std::fs::read_to_string(folder.path().join("shell.log")).expect("a log");
@@ -99,4 +101,19 @@ async fn one_whose_program_is_missing_fails_with_a_sentence() {
     let missing = Supervised::start(spec).expect("watched");
     let error = missing.ready().await.expect_err("it cannot").to_string();
     assert!(error.contains("it cannot be started"), "{error}");
+}
+
+#[test]
+fn of_last_words_the_line_that_speaks_of_a_fault_is_told() {
+    let table = [
+        ("", "it died"),
+        ("a\nb\n\n", "it died, and said: b"),
+        (
+            "begin\nCaused by: java.io.IOException: No space left on device\n\tat a.b(C.java:1)\nbye\n",
+            "it died, and said: Caused by: java.io.IOException: No space left on device",
+        ),
+    ];
+    for (words, told) in table {
+        assert_eq!(with_last_words("it died", words), told);
+    }
 }

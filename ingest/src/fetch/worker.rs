@@ -46,8 +46,6 @@ use tokio::task::{JoinError, JoinSet};
 
 /// Items that may wait for each client at a time, with about 700 bytes for each command.
 const ITEMS_MAX: usize = 100_000;
-/// Pause after a fault of the consumer's; librdkafka reconnects by itself.
-const FAULT_PAUSE: Duration = Duration::from_secs(1);
 /// How long a tombstone may take.
 const TOMBSTONE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -223,9 +221,11 @@ where
                 Some(ended) = self.under_way.join_next() => Turn::Ended(ended?),
                 record = self.consumer.recv(), if has_room => match record {
                     Ok(record) => Turn::Record(Read::of(&record)),
+                    // No pause: each is a report of one moment that librdkafka queued (it reconnects
+                    // by itself, with waits), and a queue of them would hold up the commands behind.
+                    // It cannot be a hot loop, for `recv` waits where nothing is queued.
                     Err(error) => {
                         tracing::warn!(%error, "refetch commands cannot be read at the moment");
-                        tokio::time::sleep(FAULT_PAUSE).await;
                         Turn::Due
                     }
                 },

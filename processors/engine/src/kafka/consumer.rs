@@ -1,7 +1,7 @@
 //! The consumer: a task is opened for each partition that the group gives, and dropped with it.
 
 use super::{Options, lock, settings};
-use crate::drive::Halt;
+use crate::drive::{Halt, LogError};
 use crate::store::{DiskStore, StoreError};
 use crate::task::{Input, Settings, Task};
 use rdkafka::client::ClientContext;
@@ -31,6 +31,9 @@ const COMMITTED: Duration = Duration::from_secs(5);
 /// How long a look whether Kafka answers may take.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// More events than a second brings, at whose end the log is flushed.
+const TAIL_MAX: i64 = 10_000;
+
 type Tasks = HashMap<i32, Task<DiskStore>>;
 
 pub(super) enum Polled {
@@ -38,7 +41,7 @@ pub(super) enum Polled {
     /// Reaction: say so, and poll again.
     Trouble(String),
     /// Reaction: stop.
-    Failed(StoreError),
+    Failed(Halt),
 }
 
 pub(super) struct Consumer {
@@ -91,7 +94,7 @@ enum NotTaken {
     /// Reaction: try again.
     Kafka(KafkaError),
     /// Reaction: stop.
-    Store(StoreError),
+    Halt(Halt),
 }
 
 impl From<KafkaError> for NotTaken {
@@ -117,7 +120,9 @@ impl Owner {
                 _ => None,
             };
             let partition = element.partition();
-            let task = self.open(partition, group).map_err(NotTaken::Store)?;
+            let (_, end) = consumer.fetch_watermarks(element.topic(), partition, COMMITTED)?;
+            let task = self.open_within(partition, group, end);
+            let task = task.map_err(NotTaken::Halt)?;
             let start = Offset::Offset(task.start_offset());
             assignment.add_partition_offset(element.topic(), partition, start)?;
             tasks.insert(partition, task);
@@ -129,11 +134,54 @@ impl Owner {
         Ok(())
     }
 
+    /// The task of a partition whose log ends at `end`. A store that has read further knows events
+    /// that the log does not: what is appended from now on would be taken for known and be skipped.
+    ///
+    /// A power cut takes the log's last second, which was not flushed, where the store was: the store
+    /// is removed then, and the log, which is the truth, is replayed. A log that ends long before, or
+    /// is empty, was replaced or truncated: its versions would begin anew below those that are
+    /// shown, so a person has to decide.
+    fn open_within(
+        &self,
+        partition: i32,
+        committed: Option<i64>,
+        end: i64,
+    ) -> Result<Task<DiskStore>, Halt> {
+        let committed = committed.map(|committed| committed.min(end));
+        let task = self.open(partition, committed)?;
+        let known = task.next_offset();
+        if known <= end {
+            return Ok(task);
+        }
+        if end == 0 || known - end > TAIL_MAX {
+            return Err(Halt::Log(LogError::Stop(format!(
+                "partition {partition} of {} ends at offset {end}, but events up to {known} were \
+                 processed, so it was replaced or truncated: put its backup back, or begin anew with \
+                 another data folder",
+                self.settings.events_topic
+            ))));
+        }
+        tracing::warn!(
+            partition,
+            end,
+            known,
+            "the log has lost its end, as in a power cut: its partition is replayed"
+        );
+        drop(task);
+        std::fs::remove_file(self.store_path(partition))
+            .map_err(|error| StoreError(error.to_string()))?;
+        Ok(self.open(partition, committed)?)
+    }
+
     fn open(&self, partition: i32, committed: Option<i64>) -> Result<Task<DiskStore>, StoreError> {
         std::fs::create_dir_all(&self.store_folder)
             .map_err(|error| StoreError(error.to_string()))?;
-        let store = DiskStore::open(&self.store_folder.join(format!("{partition}.redb")))?;
+        let store = DiskStore::open(&self.store_path(partition))?;
         Task::open(partition, self.settings.clone(), store, committed)
+    }
+
+    fn store_path(&self, partition: i32) -> PathBuf {
+        self.store_folder.join(format!("{partition}.redb"))
     }
 }
 
@@ -215,7 +263,7 @@ impl Consumer {
                 Err(NotTaken::Kafka(error)) => {
                     return Polled::Trouble(format!("partitions are not taken over yet: {error}"));
                 }
-                Err(NotTaken::Store(error)) => return Polled::Failed(error),
+                Err(NotTaken::Halt(halt)) => return Polled::Failed(halt),
             }
             let current = self.inner.context().assignments.load(Ordering::Relaxed);
             if current != assignment {

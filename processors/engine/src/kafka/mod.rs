@@ -136,7 +136,7 @@ fn poll(consumer: &Consumer, status: &Status) -> Result<BTreeMap<i32, Vec<Input>
             *lock(&status.trouble) = Some(error);
             Ok(BTreeMap::new())
         }
-        Polled::Failed(error) => Err(Halt::Store(error).into()),
+        Polled::Failed(halt) => Err(halt.into()),
     }
 }
 
