@@ -329,9 +329,39 @@ async fn what_was_accepted_is_shown_survives_a_stop_and_is_there_after_the_next_
     let sent = run(folder, &["send", file.to_str().unwrap()]);
     assert!(sent.status.success(), "{}", errors(&sent));
 
-    // Another Gapless, on these as services of their own: it starts none, and shows the same.
+    // Another Gapless, on these as services of their own, where something is wrong with them.
     let other = tempfile::tempdir().unwrap();
     let services = up.as_services();
+    for (name, wrong, words) in [
+        (
+            "GAPLESS_CLICKHOUSE_URL",
+            "http://127.0.0.1:1",
+            "start it, or correct its url",
+        ),
+        (
+            "GAPLESS_CLICKHOUSE_WRITER_PASSWORD",
+            "wrong",
+            "correct the writer's user and password",
+        ),
+        (
+            "GAPLESS_CLICKHOUSE_READER_PASSWORD",
+            "wrong",
+            "correct reader_user and reader_password",
+        ),
+    ] {
+        let refused = gapless(other.path())
+            .args(["up", "--webhook-listen", "127.0.0.1:0"])
+            .args(["--operator-listen", "127.0.0.1:0"])
+            .envs(services.iter().map(|(name, value)| (name, value)))
+            .env(name, wrong)
+            .output()
+            .unwrap();
+        let said = errors(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{name}: {said}");
+        assert!(said.contains(words), "{name}: {said}");
+    }
+
+    // Where all is right it starts none of its own, and shows the same.
     let doctor = gapless(other.path())
         .args([
             "doctor",

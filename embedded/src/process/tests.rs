@@ -77,7 +77,7 @@ async fn one_that_does_not_get_ready_is_killed_and_tried_again() {
 #[tokio::test]
 async fn one_that_ignores_the_order_to_stop_is_killed() {
     let folder = tempfile::tempdir().expect("temp folder");
-    let script = "trap '' TERM; touch ready; while true; do sleep 1000; done";
+    let script = "trap '' TERM; touch ready; while true; do sleep 0.1; done";
     let shell = shell(folder.path(), script, WITHIN);
     shell.ready().await.expect("ready");
     let state = shell.state();

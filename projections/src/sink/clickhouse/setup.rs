@@ -14,12 +14,16 @@ use super::ClickHouseOptions;
 use crate::catalogue::VIEWS;
 use crate::migrations::MIGRATIONS;
 use clickhouse::Client;
+use std::time::Duration;
+
+/// How long one statement may take: each makes or reads a definition, none touches many rows.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The tables cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// ClickHouse did not do a statement. Reaction: retry; nothing is broken by that.
-    #[error("ClickHouse did not do \"{statement}\": {error}")]
+    #[error("ClickHouse did not do \"{statement}\" ({error}): {}", advice(error))]
     ClickHouse {
         /// The statement's beginning.
         statement: String,
@@ -121,19 +125,70 @@ async fn live_generation(options: &ClickHouseOptions) -> Result<Option<u32>, Set
     one(&client, &live).await.map(Some)
 }
 
+/// What a person can do about it, by ClickHouse's own codes of errors.
+fn advice(error: &clickhouse::error::Error) -> &'static str {
+    use clickhouse::error::Error;
+    let answer = match error {
+        Error::BadResponse(answer) => answer.as_str(),
+        Error::Network(_) => return "start it, or correct its url in the configuration",
+        Error::TimedOut => return "look at its load and at its log",
+        _ => "",
+    };
+    let told = |codes: &[&str]| codes.iter().any(|code| answer.contains(code));
+    if told(&["Code: 516.", "Code: 192.", "Code: 193.", "Code: 194."]) {
+        "correct the writer's user and password in the configuration"
+    } else if told(&["Code: 497.", "Code: 164."]) {
+        "give its user all rights on the databases gapless and gapless_1"
+    } else if told(&["Code: 243.", "No space left on device"]) {
+        "its disk is full, make room; everything that was accepted is kept in the log"
+    } else {
+        "look into its log"
+    }
+}
+
+/// Bounds a statement: a ClickHouse that takes connections and never answers is known as such.
+async fn within<T>(
+    statement: &str,
+    asked: impl Future<Output = clickhouse::error::Result<T>>,
+) -> Result<T, SetupError> {
+    let answered = tokio::time::timeout(STATEMENT_TIMEOUT, asked).await;
+    let answered = answered.unwrap_or(Err(clickhouse::error::Error::TimedOut));
+    answered.map_err(|error| refused(statement, error))
+}
+
 async fn execute(client: &Client, statement: &str) -> Result<(), SetupError> {
-    let done = client.query_raw(statement).execute().await;
-    done.map_err(|error| refused(statement, error))
+    within(statement, client.query_raw(statement).execute()).await
 }
 
 async fn one(client: &Client, statement: &str) -> Result<u32, SetupError> {
-    let read = client.query_raw(statement).fetch_one::<u32>().await;
-    read.map_err(|error| refused(statement, error))
+    within(statement, client.query_raw(statement).fetch_one::<u32>()).await
 }
 
 fn refused(statement: &str, error: clickhouse::error::Error) -> SetupError {
     SetupError::ClickHouse {
         statement: statement.chars().take(80).collect(),
         error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clickhouse::error::Error;
+
+    #[test]
+    fn what_clickhouse_refuses_is_told_with_what_to_do() {
+        let answer = |code: u32| Error::BadResponse(format!("Code: {code}. DB::Exception: …"));
+        for (error, expected) in [
+            (Error::Network("refused".into()), "start it"),
+            (Error::TimedOut, "load"),
+            (answer(516), "password"),
+            (answer(497), "rights"),
+            (answer(243), "make room"),
+            (answer(999), "look into its log"),
+        ] {
+            let said = refused("CREATE …", error).to_string();
+            assert!(said.contains(expected), "{said}");
+        }
     }
 }
