@@ -95,7 +95,7 @@ fn where_damaged(part: &str) -> &'static str {
     match part {
         crate::kafka::NAME => "; where its folder is damaged, put it back from a backup",
         crate::clickhouse::NAME => {
-            "; where its folder is damaged, move it away: all is written again from the log"
+            "; where its folder is damaged, docs/operations.md says how it is written again from the log"
         }
         _ => "",
     }
