@@ -6,8 +6,11 @@
 
 mod drive;
 pub mod kafka;
+pub mod records;
 pub mod store;
+mod tail;
 mod task;
 
 pub use drive::{CrashPoint, Halt, Log, LogError, drive};
+pub use tail::Tail;
 pub use task::{Input, Output, Prepared, Settings, Task};

@@ -4,7 +4,9 @@
 use gapless_core::Key;
 use gapless_core::detect::Patience;
 use gapless_engine::store::{DiskStore, MemoryStore, Store};
-use gapless_engine::{CrashPoint, Halt, Input, Log, LogError, Output, Settings, Task, drive};
+use gapless_engine::{
+    CrashPoint, Halt, Input, Log, LogError, Output, Settings, Task, drive, records,
+};
 use gapless_schemas::{Codec, Event, PayloadForm, Source, Timestamp, ids, version};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -283,4 +285,58 @@ fn what_cannot_be_read_goes_to_the_dead_letters_and_stops_nothing() {
         _ => false,
     });
     assert!(of_the_last, "the last event's states are appended");
+}
+
+#[test]
+fn a_record_is_outdated_if_a_task_that_has_caught_up_knows_more_and_says_something_else() {
+    let mut topics = Topics::default();
+    let mut task = open(MemoryStore::default(), &topics);
+    for batch in batches() {
+        drive(&mut task, &mut topics, &batch, |_| true).unwrap();
+    }
+    let of_the_first_issue = |output: &Output| match output {
+        Output::State(key, record) if key.to_string() == "issues/github.com/5/1" => {
+            Some((key.clone(), record.as_ref().clone()))
+        }
+        _ => None,
+    };
+    let said: Vec<_> = topics
+        .appended
+        .iter()
+        .filter_map(of_the_first_issue)
+        .collect();
+    let [(key, open_first), .., (_, latest)] = said.as_slice() else {
+        panic!("{said:?}")
+    };
+    let codec = Codec::embedded();
+    let is_outdated = |record: gapless_core::Record| {
+        let value = records::encode(&codec, &record).unwrap();
+        task.is_outdated(key, Some(&value)).unwrap()
+    };
+    let known = version(EPOCH, task.next_offset() - 1);
+    assert!(is_outdated(open_first.clone()));
+    assert!(!is_outdated(latest.clone()), "it says what the task says");
+    let earlier = version(EPOCH - 1, 1 << 40);
+    assert!(is_outdated(open_first.clone().under(earlier)));
+    assert!(is_outdated(open_first.clone().under(known - 1)));
+    assert!(!is_outdated(open_first.clone().under(known)));
+    assert!(!is_outdated(
+        open_first.clone().under(version(EPOCH + 1, 0))
+    ));
+    let judge = |key: &Key, value| task.is_outdated(key, value).unwrap();
+    assert!(judge(key, None), "a tombstone hides what the task knows");
+    assert!(!judge(key, Some(b"of a newer release")));
+    let nobodys = Key {
+        name: "99".to_owned(),
+        ..key.clone()
+    };
+    assert!(!judge(&nobodys, None));
+    let undone = task.undo(key).unwrap();
+    assert_eq!(
+        undone.as_ref().and_then(of_the_first_issue).unwrap().1,
+        latest.clone().under(known)
+    );
+
+    let behind = open(MemoryStore::default(), &topics);
+    assert!(task.has_caught_up() && !behind.has_caught_up());
 }

@@ -1,8 +1,7 @@
 //! The log in memory: topics with partitions, and the offsets that groups committed.
 
-use gapless_core::Record as State;
-use gapless_engine::Output;
-use gapless_schemas::{Codec, Event, Source, Topics};
+use gapless_engine::{Output, records};
+use gapless_schemas::{Codec, Event, Source, StateTopic, Topics};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +29,8 @@ pub(crate) struct Broker {
 #[derive(Default)]
 struct Shared {
     partitions: BTreeMap<(String, i32), Vec<Record>>,
-    committed: BTreeMap<(&'static str, String, i32), i64>,
+    /// Offset and metadata.
+    committed: BTreeMap<(&'static str, String, i32), (i64, String)>,
 }
 
 impl Broker {
@@ -66,18 +66,17 @@ impl Broker {
         offset
     }
 
-    /// Appends an output of a task to the topic and under the key that the Kafka shell would choose.
-    pub(crate) fn append_output(&self, partition: i32, output: &Output) {
+    /// Appends an output of a task to the topic and under the key that the Kafka shell would choose,
+    /// and returns where, if it is a state.
+    pub(crate) fn append_output(
+        &self,
+        partition: i32,
+        output: &Output,
+    ) -> Option<(StateTopic, i64)> {
         let codec = &self.codec;
         let (topic, key, value) = match output {
             Output::State(key, record) => {
-                let value = match record.as_ref() {
-                    State::PullRequest(record) => codec.encode(record.as_ref()),
-                    State::Issue(record) => codec.encode(record.as_ref()),
-                    State::Repository(record) => codec.encode(record.as_ref()),
-                    State::Ledger(record) => codec.encode(record.as_ref()),
-                    State::Gap(record) => codec.encode(record.as_ref()),
-                };
+                let value = records::encode(codec, record);
                 (self.topics.state(key.kind.topic()), key.record_key(), value)
             }
             Output::Event(event) => (
@@ -97,7 +96,11 @@ impl Broker {
             ),
         };
         let value = value.expect("outputs fit their schemas");
-        self.append(topic, partition, key, Some(value));
+        let offset = self.append(topic, partition, key, Some(value));
+        match output {
+            Output::State(key, _) => Some((key.kind.topic(), offset)),
+            _ => None,
+        }
     }
 
     /// Up to `most` records from offset `from` on.
@@ -120,8 +123,19 @@ impl Broker {
     }
 
     pub(crate) fn commit(&self, group: &'static str, topic: &str, partition: i32, next: i64) {
+        self.commit_with(group, topic, partition, next, String::new());
+    }
+
+    pub(crate) fn commit_with(
+        &self,
+        group: &'static str,
+        topic: &str,
+        partition: i32,
+        next: i64,
+        metadata: String,
+    ) {
         let key = (group, topic.to_owned(), partition);
-        self.shared().committed.insert(key, next);
+        self.shared().committed.insert(key, (next, metadata));
     }
 
     pub(crate) fn committed(
@@ -131,7 +145,15 @@ impl Broker {
         partition: i32,
     ) -> Option<i64> {
         let key = (group, topic.to_owned(), partition);
-        self.shared().committed.get(&key).copied()
+        self.shared().committed.get(&key).map(|(next, _)| *next)
+    }
+
+    /// The metadata of that commit; nothing where there is none.
+    pub(crate) fn metadata(&self, group: &'static str, topic: &str, partition: i32) -> String {
+        let key = (group, topic.to_owned(), partition);
+        let shared = self.shared();
+        let committed = shared.committed.get(&key);
+        committed.map_or_else(String::new, |(_, metadata)| metadata.clone())
     }
 
     /// Record keys that the dead letters must have: the places of all events that nobody can read.

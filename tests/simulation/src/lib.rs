@@ -1,9 +1,10 @@
 //! The real parts of Gapless in one process, on a virtual clock, from one seed.
 //!
 //! Real: the webhook's judgement and envelopes, polls, refetch queue and fetches, the law, detectors,
-//! tasks, the order of writing, the projector and its rollups. In memory: the log, the stores, the
-//! tables. The simulator plays GitHub and is the oracle: after everything has come to rest, every
-//! state and every figure must equal its truth ([`simulate`]).
+//! tasks, the order of writing, what is looked at and undone of late writes, the projector and its
+//! rollups. In memory: the log, the stores, the tables. The simulator plays GitHub and is the oracle:
+//! after everything has come to rest, every state and every figure must equal its truth, and the
+//! last record of every key, which compaction keeps, must say it too ([`simulate`]).
 //!
 //! What goes wrong is drawn from the seed: deliveries are lost, doubled, delayed and reordered;
 //! workers die between any two steps of the order of writing and come back with their disk, with an

@@ -32,13 +32,16 @@ pub enum Planted {
     AnswerCountsOnArrival,
     /// The clocks' detector never fires: listings are not read.
     DetectorNeverFires,
-    /// The last record of a key counts, not the greatest version: a zombie's late write wins.
+    /// The last record of a key counts, not the greatest version, and nobody undoes a zombie's late
+    /// write. (Where it is undone, the last record is right in the end.)
     LastRecordWins,
+    /// Nobody looks at what a predecessor writes late.
+    NothingIsUndone,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ArrivalOrderDecides,
         Self::CommitBeforeOutputs,
         Self::EmitOnlyOnChange,
@@ -50,7 +53,13 @@ impl Planted {
         Self::AnswerCountsOnArrival,
         Self::DetectorNeverFires,
         Self::LastRecordWins,
+        Self::NothingIsUndone,
     ];
+
+    /// Whether owners do not look at what others write to their output partitions.
+    pub(crate) fn undoes_nothing(self) -> bool {
+        matches!(self, Self::LastRecordWins | Self::NothingIsUndone)
+    }
 
     /// What becomes of an event on its way into the log.
     pub(crate) fn distort(self, event: &mut Event) {

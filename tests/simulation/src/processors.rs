@@ -7,7 +7,10 @@ use crate::counts::Counts;
 use crate::planted::Planted;
 use gapless_core::detect::Patience;
 use gapless_engine::store::{Column, MemoryStore, Position, Store, StoreError, Write};
-use gapless_engine::{CrashPoint, Halt, Input, Log, LogError, Output, Settings, Task, drive};
+use gapless_engine::{
+    CrashPoint, Halt, Input, Log, LogError, Output, Settings, Tail, Task, drive, records,
+};
+use gapless_schemas::StateTopic;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -48,6 +51,7 @@ impl Store for Disk {
 /// A task and where it reads on.
 struct Running {
     task: Task<Disk>,
+    tail: Tail,
     next: i64,
 }
 
@@ -130,10 +134,30 @@ impl Processors {
             && self.owners.iter().all(|(partition, worker)| {
                 let end = self.broker.end(&self.settings.events_topic, *partition);
                 match self.workers[*worker].tasks.get(partition) {
-                    Some(running) => running.next >= end && running.task.asking() == 0,
+                    Some(running) => {
+                        let is_settled = self.undoes_nothing() || self.has_seen_all(running);
+                        running.next >= end && running.task.asking() == 0 && is_settled
+                    }
                     None => end == 0,
                 }
             })
+    }
+
+    fn undoes_nothing(&self) -> bool {
+        self.planted.is_some_and(Planted::undoes_nothing)
+    }
+
+    /// Whether nothing that anybody wrote to its output partitions waits to be judged or undone.
+    fn has_seen_all(&self, running: &Running) -> bool {
+        let partition = running.task.partition();
+        let mut tail = running.tail.clone();
+        for topic in StateTopic::ALL {
+            tail.ends_at(
+                topic,
+                self.broker.end(&self.broker.topics.state(topic), partition),
+            );
+        }
+        tail.is_settled()
     }
 
     /// What keeps it from rest, in words.
@@ -157,6 +181,9 @@ impl Processors {
         let behind = self.broker.end(&self.settings.events_topic, partition) - running.next;
         let most = if behind > 100 { 150 } else { most };
         let batch = self.read(&running, partition, most);
+        if !self.undoes_nothing() && self.trouble.happens(0.3) {
+            self.look_at_outputs(&mut running, most, counts);
+        }
         if batch.is_empty() {
             self.workers[worker].tasks.insert(partition, running);
             return;
@@ -177,6 +204,7 @@ impl Processors {
             broker: &self.broker,
             mood: &mut self.log_mood,
             troubles: self.troubles,
+            tail: &mut running.tail,
             fenced: false,
         };
         let ended = match self.planted {
@@ -226,6 +254,7 @@ impl Processors {
         let disk = self.workers[worker].disks.entry(partition).or_default();
         let topic = &self.settings.events_topic;
         let committed = self.broker.committed(GROUP, topic, partition);
+        let tail = Tail::resume(&self.broker.metadata(GROUP, topic, partition));
         let task = Task::open(partition, self.settings.clone(), disk.clone(), committed)
             .expect("a disk in memory is read");
         if committed.unwrap_or(0) > task.next_offset() {
@@ -234,7 +263,47 @@ impl Processors {
             counts.add("start ahead of the group: emitting again");
         }
         let next = task.start_offset();
-        Some(Running { task, next })
+        Some(Running { task, tail, next })
+    }
+
+    /// Judges up to `most` records of each output partition that are not its own, and writes again
+    /// what is outdated.
+    fn look_at_outputs(&mut self, running: &mut Running, most: usize, counts: &mut Counts) {
+        let Running { task, tail, .. } = running;
+        if !task.has_caught_up() {
+            return;
+        }
+        let partition = task.partition();
+        for topic in StateTopic::ALL {
+            let end = self.broker.end(&self.broker.topics.state(topic), partition);
+            tail.ends_at(topic, end);
+        }
+        let unread: Vec<_> = tail.unread().collect();
+        for (topic, range) in unread {
+            let name = self.broker.topics.state(topic);
+            for record in self.broker.read(&name, partition, range.start, most) {
+                if tail.arrive(topic, record.offset) {
+                    let key = records::key(topic, &record.key).expect("a key of ours");
+                    let outdated = task.is_outdated(&key, record.value.as_deref());
+                    tail.judged(Some(key), outdated.expect("a disk in memory is read"));
+                    counts.add("states of others that were judged");
+                }
+            }
+        }
+        let keys = tail.due();
+        let undone = |key| task.undo(key).expect("a disk in memory is read");
+        let outputs: Vec<Output> = keys.iter().filter_map(undone).collect();
+        let mut log = Appender {
+            broker: &self.broker,
+            mood: &mut self.log_mood,
+            troubles: self.troubles,
+            tail,
+            fenced: false,
+        };
+        if log.produce(partition, &outputs).is_ok() {
+            counts.add_many("late writes undone", outputs.len() as u64);
+            tail.undone(&keys);
+        }
     }
 
     fn read(&self, running: &Running, partition: i32, most: usize) -> Vec<Input> {
@@ -291,15 +360,21 @@ impl Processors {
         let Some(last) = batch.last().map(|last| last.offset) else {
             return;
         };
+        let Running { task, tail, .. } = &mut zombie.running;
         let mut log = Appender {
             broker: &self.broker,
             mood: &mut self.log_mood,
             troubles: self.troubles,
+            tail,
             fenced: true,
         };
         counts.add("batches of zombies");
-        if drive(&mut zombie.running.task, &mut log, &batch, |_| true).is_ok() {
+        if drive(task, &mut log, &batch, |_| true).is_ok() {
             zombie.running.next = last + 1;
+            // It believes to be the owner, and does what owners do.
+            if !self.undoes_nothing() && self.trouble.happens(0.5) {
+                self.look_at_outputs(&mut zombie.running, most, counts);
+            }
             zombie.batches_left -= 1;
             if zombie.batches_left > 0 {
                 self.zombies.insert(0, zombie);
@@ -317,6 +392,7 @@ struct Appender<'a> {
     broker: &'a Broker,
     mood: &'a mut Chance,
     troubles: Troubles,
+    tail: &'a mut Tail,
     /// The group knows another owner: what is produced is there, what is committed is not.
     fenced: bool,
 }
@@ -330,7 +406,10 @@ impl Log for Appender<'_> {
             outputs.len()
         };
         for output in &outputs[..arrives] {
-            self.broker.append_output(partition, output);
+            let appended = self.broker.append_output(partition, output);
+            if let Some((topic, offset)) = appended.filter(|_| !refused) {
+                self.tail.own(topic, offset);
+            }
         }
         if refused {
             return Err(LogError::Retry("no acknowledgement came".to_owned()));
@@ -341,7 +420,9 @@ impl Log for Appender<'_> {
     fn commit(&mut self, partition: i32, next_offset: i64) -> Result<(), LogError> {
         if !self.fenced && !self.mood.happens(self.troubles.lost_commit) {
             let topic = self.broker.topics.events();
-            self.broker.commit(GROUP, &topic, partition, next_offset);
+            let metadata = self.tail.metadata();
+            self.broker
+                .commit_with(GROUP, &topic, partition, next_offset, metadata);
         }
         Ok(())
     }

@@ -91,7 +91,12 @@ fn every_state_and_every_bucket_of_every_seed_equals_the_truth() {
         failed[..failed.len().min(20)].join("\n")
     );
     assert!(counts.of("deliveries sent") >= 300 * seeds);
-    for kind in ["crash of a worker", "rebalance to", "zombies"] {
+    for kind in [
+        "crash of a worker",
+        "rebalance to",
+        "zombies",
+        "late writes undone",
+    ] {
         assert!(counts.of_all(kind) >= seeds, "{kind}: too rare");
     }
 }

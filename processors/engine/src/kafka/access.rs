@@ -1,6 +1,6 @@
 //! The log as an operator's commands reach it: without joining the processors' group.
 
-use super::group;
+use super::{client, group};
 use gapless_schemas::{Codec, Topics};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -16,7 +16,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 pub struct Access {
     /// Kafka's bootstrap servers.
     pub bootstrap: String,
-    /// librdkafka settings that override ours, for TLS and SASL.
+    /// Further librdkafka settings, for TLS and SASL. Those that a promise rests on stay ours.
     pub client_settings: Vec<(String, String)>,
     /// Topics.
     pub topics: Topics,
@@ -25,26 +25,21 @@ pub struct Access {
 }
 
 impl Access {
-    /// The settings of any client.
-    pub(super) fn client(&self) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", &self.bootstrap)
-            .set("client.id", "gapless-operator")
-            .set("fetch.message.max.bytes", "33554432");
-        for (name, value) in &self.client_settings {
-            config.set(name, value);
-        }
-        config
+    /// The settings of any client; `own` are not to be overridden.
+    pub(super) fn client(&self, own: &[(&str, &str)]) -> ClientConfig {
+        let defaults = [
+            ("client.id", "gapless-operator"),
+            ("fetch.message.max.bytes", "33554432"),
+        ];
+        client::config(&self.bootstrap, &self.client_settings, &defaults, own)
     }
 
     /// The settings of a consumer that is told what to read, and commits nothing.
     pub(super) fn consumer(&self) -> ClientConfig {
-        let mut config = self.client();
-        config
-            .set("group.id", "gapless-operator")
-            .set("enable.auto.commit", "false");
-        config
+        self.client(&[
+            ("group.id", "gapless-operator"),
+            ("enable.auto.commit", "false"),
+        ])
     }
 
     /// Events in the log that the processors have not committed. Blocks.
@@ -52,9 +47,12 @@ impl Access {
     /// # Errors
     /// Where Kafka does not answer.
     pub fn processors_lag(&self) -> Result<u64, KafkaError> {
-        let mut config = self.client();
-        config.set("group.id", group(&self.topics));
-        let consumer: BaseConsumer = config.create()?;
+        let group = group(&self.topics);
+        let own = [
+            ("group.id", group.as_str()),
+            ("enable.auto.commit", "false"),
+        ];
+        let consumer: BaseConsumer = self.client(&own).create()?;
         let topic = self.topics.events();
         let mut partitions = TopicPartitionList::new();
         partitions.add_partition_range(&topic, 0, self.topics.partitions - 1);

@@ -1,11 +1,12 @@
 //! The consumer: a task is opened for each partition that the group gives, and dropped with it.
 
-use super::{Options, lock, settings};
+use super::{Options, client, lock, settings};
 use crate::drive::{Halt, LogError};
 use crate::store::{DiskStore, StoreError};
+use crate::tail::Tail;
 use crate::task::{Input, Settings, Task};
 use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
@@ -34,7 +35,14 @@ const LOOK: Duration = Duration::from_secs(2);
 /// More events than a second brings, at whose end the log is flushed.
 const TAIL_MAX: i64 = 10_000;
 
-type Tasks = HashMap<i32, Task<DiskStore>>;
+/// A partition that is ours.
+pub(super) struct Held {
+    pub(super) task: Task<DiskStore>,
+    /// Where the task's output partitions were looked at; as long-lived as the ownership.
+    pub(super) tail: Tail,
+}
+
+pub(super) type Tasks = HashMap<i32, Held>;
 
 pub(super) enum Polled {
     Batches(BTreeMap<i32, Vec<Input>>),
@@ -125,7 +133,8 @@ impl Owner {
             let task = task.map_err(NotTaken::Halt)?;
             let start = Offset::Offset(task.start_offset());
             assignment.add_partition_offset(element.topic(), partition, start)?;
-            tasks.insert(partition, task);
+            let tail = Tail::resume(element.metadata());
+            tasks.insert(partition, Held { task, tail });
         }
         tracing::info!(partitions = ?tasks.keys().collect::<Vec<_>>(), "took over partitions");
         drop(tasks);
@@ -187,20 +196,23 @@ impl Owner {
 
 impl Consumer {
     pub(super) fn subscribe(options: &Options) -> Result<Self, KafkaError> {
-        let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", &options.bootstrap)
-            .set("group.id", super::group(&options.topics))
-            .set("auto.offset.reset", "earliest")
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("check.crcs", "true")
-            .set("fetch.queue.backoff.ms", "10")
-            .set("queued.max.messages.kbytes", "65536")
-            .set("partition.assignment.strategy", "range");
-        for (name, value) in &options.client_settings {
-            config.set(name, value);
-        }
+        let defaults = [
+            ("check.crcs", "true"),
+            ("fetch.queue.backoff.ms", "10"),
+            ("queued.max.messages.kbytes", "65536"),
+        ];
+        let group = super::group(&options.topics);
+        let own = [
+            ("group.id", group.as_str()),
+            ("auto.offset.reset", "earliest"),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            // `Owner::rebalance` gives back everything at once.
+            ("group.protocol", "classic"),
+            ("partition.assignment.strategy", "range"),
+        ];
+        let configured = &options.client_settings;
+        let config = client::config(&options.bootstrap, configured, &defaults, &own);
         let owner = Owner {
             tasks: Mutex::default(),
             given: Mutex::default(),
@@ -231,15 +243,14 @@ impl Consumer {
 
     /// Drops a task whose batch failed half-way, and opens it anew from its store.
     pub(super) fn reopen(&self, tasks: &mut Tasks, partition: i32) -> Result<(), Halt> {
-        let Some(task) = tasks.remove(&partition) else {
+        let Some(Held { task, tail }) = tasks.remove(&partition) else {
             return Ok(());
         };
         let acknowledged = task.acknowledged();
         drop(task);
-        tasks.insert(
-            partition,
-            self.inner.context().open(partition, Some(acknowledged))?,
-        );
+        let owner = self.inner.context();
+        let task = owner.open(partition, Some(acknowledged))?;
+        tasks.insert(partition, Held { task, tail });
         Ok(())
     }
 

@@ -187,11 +187,12 @@ pub fn event(access: &Access, value: &[u8]) -> Option<Event> {
 /// See [`DeadLetterError`]; doing it again is harmless.
 pub fn handle(access: &Access, entry: &Entry, handling: Handling) -> Result<(), DeadLetterError> {
     let producer: BaseProducer<Deliveries> = access
-        .client()
-        .set("acks", "all")
-        .set("enable.idempotence", "true")
-        .set("message.max.bytes", "33554432")
-        .set("message.timeout.ms", "8000")
+        .client(&[
+            ("acks", "all"),
+            ("enable.idempotence", "true"),
+            ("message.max.bytes", "33554432"),
+            ("message.timeout.ms", "8000"),
+        ])
         .create_with_context(Deliveries::default())?;
     if handling == Handling::Replayed {
         let value = value(access, entry)?;

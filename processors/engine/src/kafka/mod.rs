@@ -3,31 +3,35 @@
 //! One thread does it all, one batch of one partition after another: what a batch costs is CPU, and
 //! more processes or a higher share of partitions a process, not threads, make it faster. At the
 //! bound of a batch the consumer reads no further; librdkafka's own queue is bounded by
-//! `queued.max.messages.kbytes`.
+//! `queued.max.messages.kbytes`. Between batches the same thread looks after its output partitions,
+//! see [`Tail`](crate::Tail).
 
 mod access;
+mod client;
 mod consumer;
 pub mod dead_letters;
 mod producer;
+mod tail;
 
 pub use access::Access;
 
 use crate::drive::{CrashPoint, Halt, LogError, drive};
 use crate::task::{Input, Settings};
-use consumer::{Consumer, Polled};
+use consumer::{Consumer, Held, Polled};
 use gapless_schemas::{Codec, Timestamp, Topics};
-use producer::KafkaLog;
+use producer::{Appender, KafkaLog};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+use tail::TailReader;
 
 /// What the processors' role needs.
 pub struct Options {
-    /// Kafka's bootstrap servers, and further librdkafka settings (TLS, SASL).
+    /// Kafka's bootstrap servers.
     pub bootstrap: String,
-    /// librdkafka settings that override ours, for TLS and SASL.
+    /// Further librdkafka settings, for TLS and SASL. Those that a promise rests on stay ours.
     pub client_settings: Vec<(String, String)>,
     /// Topics.
     pub topics: Topics,
@@ -106,6 +110,7 @@ pub fn run(options: Options, status: &Status, stop: &AtomicBool) -> Result<(), R
     let mut log = KafkaLog::connect(&options)?;
     let consumer = Consumer::subscribe(&options)?;
     log.commit_through(consumer.handle());
+    let mut tail = TailReader::connect(&options)?;
     while !stop.load(Ordering::Relaxed) {
         for (partition, batch) in poll(&consumer, status)? {
             finish(
@@ -117,6 +122,13 @@ pub fn run(options: Options, status: &Status, stop: &AtomicBool) -> Result<(), R
                 stop,
                 options.reached,
             )?;
+        }
+        match tail.turn(&mut consumer.tasks(), &mut log) {
+            Err(Halt::Log(LogError::Retry(error))) => {
+                tracing::warn!(error, "late writes are not undone yet; trying again");
+                *lock(&status.trouble) = Some(error);
+            }
+            ended => ended?,
         }
     }
     Ok(())
@@ -154,14 +166,15 @@ fn finish(
     while !stop.load(Ordering::Relaxed) {
         let mut tasks = consumer.tasks();
         // Given away while the batch was read: its new owner reads it again.
-        let Some(task) = tasks.get_mut(&partition) else {
+        let Some(Held { task, tail }) = tasks.get_mut(&partition) else {
             return Ok(());
         };
+        let mut log = Appender { log, tail };
         let survived = |point| {
             reached(point);
             true
         };
-        match drive(task, log, batch, survived) {
+        match drive(task, &mut log, batch, survived) {
             Ok(()) => {
                 let progress = PartitionStatus {
                     next_offset: task.next_offset(),

@@ -1,15 +1,17 @@
 //! The producer: appends a batch's outputs and waits for every acknowledgement.
 
 use super::consumer::Owner;
-use super::{Options, lock};
+use super::{Options, client, lock};
 use crate::drive::{Log, LogError};
+use crate::records;
+use crate::tail::Tail;
 use crate::task::Output;
-use gapless_core::Record;
-use gapless_schemas::{Codec, EncodeError, Topics};
+use gapless_schemas::{Codec, EncodeError, StateTopic, Topics};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::sync::{Arc, Mutex};
@@ -26,14 +28,39 @@ pub(super) struct KafkaLog {
     codec: Codec,
 }
 
-/// The first delivery error since it was last taken.
+/// What became of records since it was last asked.
 #[derive(Default)]
-pub(super) struct Deliveries(Mutex<Option<KafkaError>>);
+pub(super) struct Deliveries {
+    error: Mutex<Option<KafkaError>>,
+    /// Names of the topics of which offsets are kept.
+    topics: Vec<(String, StateTopic)>,
+    offsets: Mutex<Vec<Delivered>>,
+}
+
+/// A state that was acknowledged.
+struct Delivered {
+    topic: StateTopic,
+    partition: i32,
+    offset: i64,
+}
 
 impl Deliveries {
-    /// That error, if there was one.
+    /// Keeps the offsets of states.
+    fn of_states(topics: &Topics) -> Self {
+        let topics = StateTopic::ALL.map(|topic| (topics.state(topic), topic));
+        Self {
+            topics: topics.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The first error, if there was one.
     pub(super) fn take_error(&self) -> Option<KafkaError> {
-        lock(&self.0).take()
+        lock(&self.error).take()
+    }
+
+    fn take_offsets(&self) -> Vec<Delivered> {
+        std::mem::take(&mut lock(&self.offsets))
     }
 }
 
@@ -47,8 +74,24 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            lock(&self.0).get_or_insert_with(|| error.clone());
+        match result {
+            Ok(message) => {
+                let name = message.topic();
+                let mut topics = self.topics.iter();
+                // An acknowledgement of a repeat may lack its offset.
+                if let Some((_, topic)) = topics.find(|(known, _)| known == name)
+                    && message.offset() >= 0
+                {
+                    lock(&self.offsets).push(Delivered {
+                        topic: *topic,
+                        partition: message.partition(),
+                        offset: message.offset(),
+                    });
+                }
+            }
+            Err((error, _)) => {
+                lock(&self.error).get_or_insert_with(|| error.clone());
+            }
         }
     }
 }
@@ -68,21 +111,21 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 impl KafkaLog {
     pub(super) fn connect(options: &Options) -> Result<Self, KafkaError> {
-        let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", &options.bootstrap)
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
-            .set("compression.type", "lz4")
-            .set("linger.ms", "2")
-            .set("message.timeout.ms", "25000")
-            .set("message.max.bytes", "33554432")
-            .set("queue.buffering.max.kbytes", "131072");
-        for (name, value) in &options.client_settings {
-            config.set(name, value);
-        }
+        let defaults = [
+            ("compression.type", "lz4"),
+            ("linger.ms", "2"),
+            ("queue.buffering.max.kbytes", "131072"),
+        ];
+        let own = [
+            ("acks", "all"),
+            ("enable.idempotence", "true"),
+            ("message.timeout.ms", "25000"),
+            ("message.max.bytes", "33554432"),
+        ];
+        let configured = &options.client_settings;
+        let config = client::config(&options.bootstrap, configured, &defaults, &own);
         Ok(Self {
-            producer: config.create_with_context(Deliveries::default())?,
+            producer: config.create_with_context(Deliveries::of_states(&options.topics))?,
             config,
             consumer: None,
             topics: options.topics.clone(),
@@ -99,13 +142,7 @@ impl KafkaLog {
     fn record(&self, output: &Output) -> Result<(String, String, Vec<u8>), EncodeError> {
         Ok(match output {
             Output::State(key, record) => {
-                let value = match record.as_ref() {
-                    Record::PullRequest(record) => self.codec.encode(record.as_ref()),
-                    Record::Issue(record) => self.codec.encode(record.as_ref()),
-                    Record::Repository(record) => self.codec.encode(record.as_ref()),
-                    Record::Ledger(record) => self.codec.encode(record.as_ref()),
-                    Record::Gap(record) => self.codec.encode(record.as_ref()),
-                }?;
+                let value = records::encode(&self.codec, record)?;
                 (self.topics.state(key.kind.topic()), key.record_key(), value)
             }
             Output::Event(event) => (
@@ -155,7 +192,8 @@ impl KafkaLog {
         let Some((code, reason)) = self.producer.client().fatal_error() else {
             return;
         };
-        match self.config.create_with_context(Deliveries::default()) {
+        let context = Deliveries::of_states(&self.topics);
+        match self.config.create_with_context(context) {
             Ok(fresh) => {
                 tracing::warn!(%code, reason, "the producer failed for good and was replaced");
                 self.producer = fresh;
@@ -164,18 +202,75 @@ impl KafkaLog {
         }
     }
 
+    /// Appends all of `outputs`; once it returns, none of them is under way any more.
     fn write(&self, partition: i32, outputs: &[Output]) -> Result<(), LogError> {
         self.producer.context().take_error();
-        for output in outputs {
-            self.send(partition, output)?;
-        }
-        self.producer
+        let sent = outputs
+            .iter()
+            .try_for_each(|output| self.send(partition, output));
+        let flushed = self
+            .producer
             .flush(ACKNOWLEDGE)
-            .map_err(|error| reaction(&error))?;
+            .map_err(|error| reaction(&error));
+        sent.and(flushed)?;
         match self.producer.context().take_error() {
             None => Ok(()),
             Some(error) => Err(reaction(&error)),
         }
+    }
+
+    /// Appends all of `outputs`, and tells `tail` which records are its own.
+    pub(super) fn append(
+        &mut self,
+        partition: i32,
+        outputs: &[Output],
+        tail: &mut Tail,
+    ) -> Result<(), LogError> {
+        let written = self.write(partition, outputs);
+        for delivered in self.producer.context().take_offsets() {
+            if delivered.partition == partition {
+                tail.own(delivered.topic, delivered.offset);
+            }
+        }
+        if written.is_err() {
+            self.replace_if_fatal();
+        }
+        written
+    }
+
+    fn commit(&self, partition: i32, next_offset: i64, metadata: &str) {
+        let Some(consumer) = &self.consumer else {
+            return;
+        };
+        let topic = self.topics.events();
+        let mut offsets = TopicPartitionList::new();
+        let mut noted = offsets.add_partition(&topic, partition);
+        noted.set_metadata(metadata);
+        let noted = noted
+            .set_offset(Offset::Offset(next_offset))
+            .and_then(|()| consumer.commit(&offsets, CommitMode::Async));
+        // A commit that fails costs a repeat, nothing else.
+        if let Err(error) = noted {
+            tracing::warn!(partition, %error, "the offset was not committed; the batch may be read again");
+        }
+    }
+}
+
+/// The log as one task sees it: what it writes is its tail's own.
+pub(super) struct Appender<'a> {
+    pub(super) log: &'a mut KafkaLog,
+    pub(super) tail: &'a mut Tail,
+}
+
+impl Log for Appender<'_> {
+    fn produce(&mut self, partition: i32, outputs: &[Output]) -> Result<(), LogError> {
+        self.log.append(partition, outputs, self.tail)
+    }
+
+    fn commit(&mut self, partition: i32, next_offset: i64) -> Result<(), LogError> {
+        let metadata = self.tail.metadata();
+        self.log.commit(partition, next_offset, &metadata);
+        Ok(())
     }
 }
 
@@ -188,31 +283,5 @@ fn reaction(error: &KafkaError) -> LogError {
             "{text}: let the topics take records of 32 MiB (max.message.bytes), then start again"
         )),
         _ => LogError::Retry(text),
-    }
-}
-
-impl Log for KafkaLog {
-    fn produce(&mut self, partition: i32, outputs: &[Output]) -> Result<(), LogError> {
-        let written = self.write(partition, outputs);
-        if written.is_err() {
-            self.replace_if_fatal();
-        }
-        written
-    }
-
-    fn commit(&mut self, partition: i32, next_offset: i64) -> Result<(), LogError> {
-        let Some(consumer) = &self.consumer else {
-            return Ok(());
-        };
-        let mut offsets = TopicPartitionList::new();
-        let topic = self.topics.events();
-        let noted = offsets
-            .add_partition_offset(&topic, partition, Offset::Offset(next_offset))
-            .and_then(|()| consumer.commit(&offsets, CommitMode::Async));
-        // A commit that fails costs a repeat, nothing else.
-        if let Err(error) = noted {
-            tracing::warn!(partition, %error, "the offset was not committed; the batch may be read again");
-        }
-        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! It does no IO but reads of its own store, and knows no time but the log's.
 
 mod attention;
+mod late;
 mod touched;
 
 use crate::store::{Column, Position, Store, StoreError, Write};
@@ -284,10 +285,8 @@ impl<S: Store> Task<S> {
     /// Brings the state of `key` into memory, where the store has one.
     fn load(&mut self, key: &Key) -> Result<(), StoreError> {
         if !self.states.contains_key(key)
-            && let Some(bytes) = self.store.get(Column::State, &key.to_string())?
+            && let Some(state) = self.stored(key)?
         {
-            let state = postcard::from_bytes(&bytes)
-                .map_err(|error| StoreError(format!("{key}: {error}")))?;
             self.states.insert(key.clone(), state);
         }
         Ok(())
