@@ -20,6 +20,11 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
+/// Payloads of 10 KB come and go on many threads; the system's own allocator keeps far more memory of
+/// them than is in use.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A complete, replayable record of a GitHub organisation, and figures that can be trusted.
 #[derive(Parser, Debug)]
 #[command(

@@ -29,6 +29,10 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// As in the `gapless` binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures Gapless against controls on this machine.
 #[derive(Parser, Debug)]
 #[command(version, about)]

@@ -14,7 +14,7 @@ use gapless_engine::store::DiskStore;
 use gapless_engine::{Input, Output, Settings, Task};
 use gapless_ingest::webhook::{Limits, Webhook};
 use gapless_ingest::{AppendError, Appended, EventLog, SystemClock, webhook};
-use gapless_projections::sink::{Projector, Record, Step};
+use gapless_projections::sink::{Bounds, Projector, Record, Step};
 use gapless_schemas::{Codec, Event, Topics};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Method};
@@ -230,7 +230,11 @@ fn projections(
                 let _ = projector.push(record(topic, at, value));
             }
         })?;
-        let steps: Vec<Step> = times.of("projections: steps", || projector.take_rows())?;
+        let all = Bounds {
+            events_bytes: 0,
+            entities: 0,
+        };
+        let steps: Vec<Step> = times.of("projections: steps", || projector.take_full(&all))?;
         drop(steps);
     }
     times.of("projections: figures' steps", || projector.take_figures())?;

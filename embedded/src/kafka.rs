@@ -69,6 +69,9 @@ impl Node {
             "-Xms64m".to_string(),
             HEAP_MAX.into(),
             "-XX:+UseSerialGC".into(),
+            // The second compiler would cost more CPU in its first minutes than it saves in hours: what a
+            // broker does with records is copying.
+            "-XX:TieredStopAtLevel=1".into(),
             // A broker out of memory limps; one that ends is started again.
             "-XX:+ExitOnOutOfMemoryError".into(),
         ];

@@ -127,6 +127,11 @@ impl<R: Traced> Buffer<R> {
         }
     }
 
+    /// How many rows wait.
+    pub(super) fn len(&self) -> usize {
+        self.latest.len()
+    }
+
     /// Pairs, then rows.
     pub(super) fn take_rows(&mut self, pairs: &mut Vec<Step>, rows: &mut Vec<Step>) {
         let mut stored = Rows::new(self.target.table);
@@ -175,6 +180,11 @@ impl<R> Append<R> {
         if counts {
             self.touched.add(self.target.entity_of(row), place);
         }
+    }
+
+    /// How many bytes the rows that wait have.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.rows.bytes.len()
     }
 
     pub(super) fn take_rows(&mut self, rows: &mut Vec<Step>) {

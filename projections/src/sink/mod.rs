@@ -13,6 +13,6 @@ mod step;
 
 pub use clickhouse::{ClickHouse, ClickHouseOptions, SetupError, make_live, prepare};
 pub use memory::Memory;
-pub use projector::{Batch, Offsets, Projector, Record, Refused};
+pub use projector::{Batch, Bounds, Offsets, Projector, Record, Refused};
 pub use service::{CrashPoint, Error, Options, Phase, Status, run};
 pub use step::{Recompute, Step, Store, StoreError};

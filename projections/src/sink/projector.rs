@@ -1,9 +1,11 @@
 //! From records to steps: pure, in the design's order of writing.
 //!
-//! Pairs, rows, figures, commit. Pairs of all tables go before rows of all tables; figures come
-//! after every row that they are computed from. Rows may be taken several times before figures
-//! are: then figures follow for all of them at once, which is what makes catching up cheap. What
-//! was read is committed only after its figures, so that a crash before that reads it again.
+//! Pairs, rows, figures, commit. A table's pairs go before its rows; figures come after every row
+//! that they are computed from. Rows may be taken several times before figures are, each table's
+//! when they are many enough ([`Bounds`]): then figures follow for all of them at once, and of an
+//! entity that changed meanwhile only the last row is written, which is what makes catching up
+//! cheap. What was read is committed only after its figures, so that a crash before that reads it
+//! again.
 
 use super::buffer::{Append, Buffer, Place, Target};
 use super::step::Step;
@@ -53,6 +55,15 @@ pub struct Batch {
     pub steps: Vec<Step>,
     /// What to commit after that.
     pub offsets: Offsets,
+}
+
+/// How much of one table waits, at most (and one record more), before it is full.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes of events.
+    pub events_bytes: usize,
+    /// Entities, of each other table.
+    pub entities: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -198,15 +209,33 @@ impl Projector {
         Ok(())
     }
 
-    /// The steps that store what was taken in since the last call: pairs, then rows.
-    pub fn take_rows(&mut self) -> Vec<Step> {
+    /// Whether some table is full.
+    pub fn is_full(&self, bounds: &Bounds) -> bool {
+        let entities = [
+            self.repositories.len(),
+            self.pull_requests.len(),
+            self.issues.len(),
+            self.blocks.len(),
+            self.gaps.len(),
+        ];
+        self.events.size_bytes() >= bounds.events_bytes
+            || entities.iter().any(|&count| count >= bounds.entities)
+    }
+
+    /// The steps that store what was taken in of every table that is full: pairs, then rows.
+    pub fn take_full(&mut self, bounds: &Bounds) -> Vec<Step> {
         let (mut steps, mut rows) = (Vec::new(), Vec::new());
-        self.events.take_rows(&mut rows);
-        self.repositories.take_rows(&mut steps, &mut rows);
-        self.pull_requests.take_rows(&mut steps, &mut rows);
-        self.issues.take_rows(&mut steps, &mut rows);
-        self.blocks.take_rows(&mut steps, &mut rows);
-        self.gaps.take_rows(&mut steps, &mut rows);
+        if self.events.size_bytes() >= bounds.events_bytes {
+            self.events.take_rows(&mut rows);
+        }
+        macro_rules! take {
+            ($($buffer:ident),*) => { $(
+                if self.$buffer.len() >= bounds.entities {
+                    self.$buffer.take_rows(&mut steps, &mut rows);
+                }
+            )* };
+        }
+        take!(repositories, pull_requests, issues, blocks, gaps);
         steps.extend(rows);
         steps
     }
@@ -214,7 +243,10 @@ impl Projector {
     /// The figures that follow from all rows taken since the last call, and what may be committed
     /// after them.
     pub fn take_figures(&mut self) -> Batch {
-        let mut steps = self.take_rows();
+        let mut steps = self.take_full(&Bounds {
+            events_bytes: 0,
+            entities: 0,
+        });
         self.events.take_figures(&mut steps);
         self.pull_requests.take_figures(&mut steps);
         self.issues.take_figures(&mut steps);

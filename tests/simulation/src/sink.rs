@@ -5,7 +5,7 @@ use crate::broker::Broker;
 use crate::chance::Chance;
 use crate::counts::Counts;
 use crate::planted::Planted;
-use gapless_projections::sink::{Memory, Projector, Record, Step, Store};
+use gapless_projections::sink::{Bounds, Memory, Projector, Record, Step, Store};
 use gapless_projections::table::Cell;
 use gapless_schemas::StateTopic;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +64,11 @@ impl Sink {
         let parts = self.chance.between(1, 3);
         for _ in 0..parts {
             self.take_in(counts);
-            let steps = self.projector.take_rows();
+            let bounds = Bounds {
+                events_bytes: self.chance.between(0, 20_000) as usize,
+                entities: self.chance.between(0, 10) as usize,
+            };
+            let steps = self.projector.take_full(&bounds);
             if !self.execute(&steps, counts) {
                 return;
             }

@@ -14,11 +14,15 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than this without an acknowledgement, and the batch is tried again.
 const ACKNOWLEDGE: Duration = Duration::from_secs(30);
+/// How long one look for acknowledgements takes: rdkafka's `poll` and `flush` stay until their time
+/// is over, also where all has come.
+const POLL: Duration = Duration::from_millis(1);
 
 pub(super) struct KafkaLog {
     config: ClientConfig,
@@ -31,6 +35,8 @@ pub(super) struct KafkaLog {
 /// What became of records since it was last asked.
 #[derive(Default)]
 pub(super) struct Deliveries {
+    /// Records acknowledged or given up, ever.
+    ended: AtomicU64,
     error: Mutex<Option<KafkaError>>,
     /// Names of the topics of which offsets are kept.
     topics: Vec<(String, StateTopic)>,
@@ -93,6 +99,7 @@ impl ProducerContext for Deliveries {
                 lock(&self.error).get_or_insert_with(|| error.clone());
             }
         }
+        self.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -205,14 +212,22 @@ impl KafkaLog {
     /// Appends all of `outputs`; once it returns, none of them is under way any more.
     fn write(&self, partition: i32, outputs: &[Output]) -> Result<(), LogError> {
         self.producer.context().take_error();
-        let sent = outputs
-            .iter()
-            .try_for_each(|output| self.send(partition, output));
-        let flushed = self
-            .producer
-            .flush(ACKNOWLEDGE)
-            .map_err(|error| reaction(&error));
-        sent.and(flushed)?;
+        let ended = || self.producer.context().ended.load(Ordering::Relaxed);
+        let mut under_way_until = ended();
+        let sent = outputs.iter().try_for_each(|output| {
+            self.send(partition, output)?;
+            under_way_until += 1;
+            Ok(())
+        });
+        // Not `flush`, which stays 100 ms more after the last acknowledgement.
+        let deadline = Instant::now() + ACKNOWLEDGE;
+        while ended() < under_way_until {
+            if Instant::now() >= deadline {
+                return Err(LogError::Retry("Kafka acknowledges nothing".to_owned()));
+            }
+            self.producer.poll(POLL);
+        }
+        sent?;
         match self.producer.context().take_error() {
             None => Ok(()),
             Some(error) => Err(reaction(&error)),

@@ -69,7 +69,9 @@ pub(super) fn subscribe<'a>(
 ) -> KafkaResult<Arc<Consumer>> {
     let mut config = ClientConfig::new();
     config
-        .set("queued.max.messages.kbytes", "32768")
+        .set("queued.max.messages.kbytes", "16384")
+        // Records are compressed to a tenth: one fetch holds about as much as the queue.
+        .set("fetch.max.bytes", "2097152")
         .set("fetch.queue.backoff.ms", "10")
         .set("statistics.interval.ms", "1000")
         .set("topic.metadata.refresh.interval.ms", "10000")

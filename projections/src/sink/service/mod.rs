@@ -4,14 +4,16 @@
 //! consumer ──records──▶ Projector ──steps──▶ [≤ 1 batch waits] ──▶ writer ──▶ store, commit
 //! ```
 //!
-//! **Batches** end when the first record of one has waited [`LINGER`]; then figures are computed
-//! and offsets committed. When catching up, the bound of rows or bytes is reached before that:
-//! rows are stored at once, and figures follow for many such pieces together, at the latest after
-//! [`FIGURES_WITHIN`]. So live figures are fresh, and a replay computes each figure rarely.
+//! **Rows** are handed over when the first of them has waited [`LINGER`]. **Figures** follow, and
+//! with them the commit, as soon as they take no more than a fifth of the time: under load each is
+//! computed for many changes at once, at the latest after [`FIGURES_WITHIN`], and rows are not held
+//! up by them. **Behind** by many records, rows wait until their table is full ([`BOUNDS`]) or
+//! figures are due: a replay inserts few large blocks, each of which costs ClickHouse about as much
+//! as a small one.
 //!
 //! **Bounds**: what is read and not yet stored is at most three pieces (one filling, one waiting,
-//! one being stored) of [`PIECE_RECORDS`] records or [`PIECE_BYTES`] bytes, and librdkafka's queue
-//! of 32 MB. At the bound, reading waits; the log keeps the rest.
+//! one being stored) within [`BOUNDS`], and librdkafka's queue of 16 MB. At the bound, reading
+//! waits; the log keeps the rest.
 //!
 //! **A rebalance** drops what was read and not yet handed over; what was handed over is stored, but
 //! not committed. Both are read again by whoever has the partitions then, and written the same.
@@ -25,7 +27,7 @@ pub use crash::CrashPoint;
 pub use status::{Phase, Status};
 
 use super::clickhouse::{ClickHouse, ClickHouseOptions, SetupError, prepare};
-use super::projector::{Projector, Record};
+use super::projector::{Bounds, Projector, Record};
 use consumer::Consumer;
 use gapless_schemas::{Codec, Topics};
 use rdkafka::Message;
@@ -39,14 +41,24 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 use writer::{Work, Writer};
 
-/// How long a record waits for others.
-const LINGER: Duration = Duration::from_millis(250);
-/// How long figures wait for rows when catching up.
-const FIGURES_WITHIN: Duration = Duration::from_secs(5);
-/// Records of a piece, at most.
-const PIECE_RECORDS: usize = 20_000;
-/// Bytes of a piece's records, at most (and one record more).
-const PIECE_BYTES: usize = 16 << 20;
+/// How long a row waits for others.
+const LINGER: Duration = Duration::from_millis(500);
+/// Figures wait for this many times as long as the last ones took.
+const FIGURES_PAUSE: u32 = 4;
+/// How long figures wait at most; a crash repeats as much.
+const FIGURES_WITHIN: Duration = Duration::from_secs(15);
+/// Records not yet read from which on the sink is behind.
+const BEHIND_RECORDS: u64 = 5_000;
+/// Every row that waits.
+const ALL: Bounds = Bounds {
+    events_bytes: 0,
+    entities: 0,
+};
+/// An entity's row has about 2 KB.
+const BOUNDS: Bounds = Bounds {
+    events_bytes: 32 << 20,
+    entities: 10_000,
+};
 /// How long to wait before ClickHouse is asked again for the tables.
 const SETUP_RETRY: Duration = Duration::from_secs(1);
 
@@ -146,12 +158,16 @@ struct Reader {
     work: mpsc::Sender<Work>,
     status: watch::Sender<Status>,
     assignment: u64,
-    /// When the first record was read that is not yet handed over with its figures.
-    began: Option<Instant>,
-    /// Whether rows were handed over whose figures are still to follow.
-    is_catching_up: bool,
-    records: usize,
-    bytes: usize,
+    /// When the first record was read whose row waits.
+    rows_since: Option<Instant>,
+    /// When the first record was read whose figures wait.
+    figures_since: Option<Instant>,
+}
+
+/// What is to be handed over next.
+enum Due {
+    Rows,
+    Figures,
 }
 
 impl Reader {
@@ -168,40 +184,49 @@ impl Reader {
             work,
             status,
             assignment,
-            began: None,
-            is_catching_up: false,
-            records: 0,
-            bytes: 0,
+            rows_since: None,
+            figures_since: None,
         }
     }
 
     /// Runs until the writer has ended; dropping it between two records loses nothing.
     async fn run(&mut self) {
         while !self.work.is_closed() {
-            let deadline = self.deadline();
-            if self.read(deadline).await {
-                if self.records >= PIECE_RECORDS || self.bytes >= PIECE_BYTES {
-                    self.hand_over_rows().await;
+            let (due, at) = self.due();
+            if self.read(at).await {
+                if self.projector.is_full(&BOUNDS) {
+                    self.hand_over_rows(&BOUNDS).await;
                 }
-                if self
-                    .began
-                    .is_some_and(|began| began.elapsed() < FIGURES_WITHIN)
-                {
-                    continue;
-                }
+                continue;
             }
-            self.hand_over_all().await;
+            match due {
+                Due::Rows => {
+                    self.hand_over_rows(&ALL).await;
+                    self.rows_since = None;
+                }
+                Due::Figures => self.hand_over_all().await,
+            }
         }
     }
 
-    /// When what was read must be handed over with its figures. While catching up, that is when
-    /// nothing more comes for a moment, or the figures have waited long enough.
-    fn deadline(&self) -> Instant {
-        let now = Instant::now();
-        match self.began {
-            Some(began) if self.is_catching_up => (now + LINGER).min(began + FIGURES_WITHIN),
-            Some(began) => began + LINGER,
-            None => now + LINGER,
+    /// What must be handed over next, and when unless a record comes before. Nothing is waited for
+    /// where no record comes.
+    fn due(&self) -> (Due, Instant) {
+        let quiet = Instant::now() + LINGER;
+        let Some(first) = self.figures_since else {
+            return (Due::Figures, quiet);
+        };
+        let lag = self.consumer.context().lag();
+        let is_behind = lag.is_some_and(|records| records > BEHIND_RECORDS);
+        let latest = first + FIGURES_WITHIN;
+        let figures = match self.status.borrow().last_figures {
+            _ if is_behind => latest,
+            Some((ended, took)) => (ended + FIGURES_PAUSE * took).clamp(first + LINGER, latest),
+            None => first + LINGER,
+        };
+        match self.rows_since {
+            Some(since) if !is_behind && since + LINGER < figures => (Due::Rows, since + LINGER),
+            _ => (Due::Figures, figures.min(quiet)),
         }
     }
 
@@ -226,9 +251,9 @@ impl Reader {
             offset: message.offset(),
             value: message.payload(),
         };
-        self.records += 1;
-        self.bytes += message.payload_len();
-        self.began.get_or_insert_with(Instant::now);
+        let now = Instant::now();
+        self.rows_since.get_or_insert(now);
+        self.figures_since.get_or_insert(now);
         let accepted = self.projector.push(record);
         if let Err(error) = &accepted {
             let Record {
@@ -254,24 +279,21 @@ impl Reader {
         if assignment != self.assignment {
             self.assignment = assignment;
             self.projector.clear();
-            self.began = None;
-            self.is_catching_up = false;
-            (self.records, self.bytes) = (0, 0);
+            self.rows_since = None;
+            self.figures_since = None;
         }
     }
 
-    /// Hands over a full piece: its rows, while the figures wait for more.
+    /// Hands over the rows of the tables that are full, while the figures wait for more.
     ///
     /// Here and below nothing is taken out of the projector before there is room for it: dropped
     /// while it waits, this has done nothing, and no offset can be committed without its rows.
-    async fn hand_over_rows(&mut self) {
+    async fn hand_over_rows(&mut self, bounds: &Bounds) {
         let Ok(room) = self.work.reserve().await else {
             return;
         };
-        (self.records, self.bytes) = (0, 0);
-        self.is_catching_up = true;
         room.send(Work {
-            steps: self.projector.take_rows(),
+            steps: self.projector.take_full(bounds),
             offsets: BTreeMap::new(),
             assignment: self.assignment,
         });
@@ -280,14 +302,13 @@ impl Reader {
     /// Hands over all that was read, with its figures and offsets.
     async fn hand_over_all(&mut self) {
         self.notice_rebalance();
-        if self.began.is_some() {
+        if self.figures_since.is_some() {
             // The writer only ends early when the sink does.
             let Ok(room) = self.work.reserve().await else {
                 return;
             };
-            (self.records, self.bytes) = (0, 0);
-            self.is_catching_up = false;
-            self.began = None;
+            self.rows_since = None;
+            self.figures_since = None;
             let batch = self.projector.take_figures();
             room.send(Work {
                 steps: batch.steps,

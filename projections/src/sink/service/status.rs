@@ -1,6 +1,7 @@
 //! How the sink is doing, as a value that others watch.
 
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What the sink is doing.
 ///
@@ -42,4 +43,6 @@ pub struct Status {
     pub lag: Option<u64>,
     /// How long the last batch took from its first step to its commit.
     pub last_batch: Option<Duration>,
+    /// When the last figures were done, and how long they took.
+    pub last_figures: Option<(Instant, Duration)>,
 }

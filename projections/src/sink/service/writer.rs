@@ -6,8 +6,9 @@ use super::consumer::{self, Consumer};
 use super::crash::CrashPoint;
 use super::status::{Phase, Status};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LAST_BACKOFF: Duration = Duration::from_secs(5);
@@ -39,9 +40,14 @@ impl<S: Store> Writer<S> {
         let mut since = None;
         while let Some(work) = work.recv().await {
             let began = *since.get_or_insert_with(Instant::now);
+            let mut figures_took = Duration::ZERO;
             for step in &work.steps {
+                let step_began = Instant::now();
                 if !self.until_done(step).await {
                     return;
+                }
+                if let Step::Recompute(_) = step {
+                    figures_took += step_began.elapsed();
                 }
                 (self.reached)(CrashPoint::after(step));
             }
@@ -52,6 +58,7 @@ impl<S: Store> Writer<S> {
                 self.status.send_modify(|status| {
                     status.batches += 1;
                     status.last_batch = Some(began.elapsed());
+                    status.last_figures = Some((Instant::now(), figures_took));
                 });
             }
         }
