@@ -17,7 +17,7 @@ use crate::origin::Origin;
 use crate::pull_requests::{self, PullRequestRow};
 use crate::repositories::{self, RepositoryRow};
 use crate::{issues_daily, pull_requests_daily};
-use gapless_schemas::{Codec, DecodeError, StateTopic, Topics, version};
+use gapless_schemas::{Codec, DecodeError, SchemaId, StateTopic, Topics, version};
 use std::collections::{BTreeMap, HashMap};
 
 /// A record as it was read.
@@ -33,10 +33,23 @@ pub struct Record<'a> {
     pub value: Option<&'a [u8]>,
 }
 
-/// A record that no row can be made of. Reaction: count it, log it, go on; the processors put an
-/// event that cannot be read among the dead letters.
+/// A record that no row can be made of. Reaction: count it, log it, go on, but for
+/// [`Refused::NewerState`].
+///
+/// An *event* that cannot be read is passed over: the processors put it among the dead letters, and
+/// a replay appends it again, to be read then. A *state* that cannot be read has no such second
+/// life: its row would stay as it was, without a word, until its entity changes again. Only our own
+/// processors write states, so one under an unknown schema is a newer release's: the sink waits,
+/// with all its offsets before that record, for the release that can read it. A state that does not
+/// follow its known schema is a defect, which no waiting mends, so it is counted.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
+    /// A state that another release wrote. Reaction: wait, and read it again.
+    #[error(
+        "a state has the schema id {0}, which this release does not know: run the release that \
+         wrote it; nothing is passed over meanwhile"
+    )]
+    NewerState(SchemaId),
     /// It came from a topic that nobody subscribed to.
     #[error("{0} is no topic of this installation")]
     Topic(String),
@@ -143,13 +156,19 @@ impl Projector {
         let Some(&input) = self.inputs.get(record.topic) else {
             return Err(Refused::Topic(record.topic.to_owned()));
         };
-        let read = (record.topic.to_owned(), record.partition);
-        self.offsets.insert(read, record.offset + 1);
-        match record.value {
+        let accepted = match record.value {
             Some(value) => self.accept(input, record, value),
             // States say themselves that something is gone; a tombstone only frees space.
             None => Ok(()),
+        };
+        if let (Input::State(_), Err(Refused::Decode(DecodeError::UnknownId(id)))) =
+            (input, &accepted)
+        {
+            return Err(Refused::NewerState(*id));
         }
+        let read = (record.topic.to_owned(), record.partition);
+        self.offsets.insert(read, record.offset + 1);
+        accepted
     }
 
     fn accept(&mut self, input: Input, record: Record<'_>, value: &[u8]) -> Result<(), Refused> {

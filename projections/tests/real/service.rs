@@ -5,7 +5,7 @@ use crate::history::{Fact, at, event, pull_request, repository};
 use clickhouse::Client;
 use gapless_embedded::{Cache, Embedded, PartCommand};
 use gapless_projections::sink::{ClickHouseOptions, Options, Phase, Status, run};
-use gapless_schemas::{Codec, Timestamp, Topics};
+use gapless_schemas::{Codec, StateTopic, Timestamp, Topics};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -213,5 +213,31 @@ async fn what_is_in_kafka_is_soon_in_the_views_through_restarts_and_rebalances()
     until_rows(&client, count, &["602"]).await;
     third.until("its batch", |status| status.batches > 0).await;
     assert_eq!(third.stop().await.records, 1);
+
+    // Tables that were lost are written again, from the beginning of the log.
+    for database in ["gapless", "gapless_1"] {
+        let drop = format!("DROP DATABASE {database}");
+        client.query(&drop).execute().await.unwrap();
+    }
+    let mut fourth = Sink::start(options.clone());
+    fourth.until("a batch", |status| status.batches > 0).await;
+    until_rows(&client, count, &["602"]).await;
+    until_rows(&client, daily, &["acme/hammer\t1"]).await;
+
+    let newer_topic = topics.state(StateTopic::Issues);
+    // A state that a newer release wrote stops the sink before it, now and at the next start.
+    let newer = FutureRecord::<(), _>::to(&newer_topic)
+        .partition(0)
+        .payload(&[0, 0, 0, 0, 99, 1][..]);
+    producer.send(newer, PATIENCE).await.unwrap();
+    let waits = |status: &Status| match &status.phase {
+        Phase::Retrying { error } => error.contains("schema id 99"),
+        _ => false,
+    };
+    fourth.until("the newer state", waits).await;
+    assert_eq!(fourth.stop().await.refused, 1);
+    let mut fifth = Sink::start(options.clone());
+    fifth.until("the newer state again", waits).await;
+    fifth.stop().await;
     embedded.stop().await;
 }

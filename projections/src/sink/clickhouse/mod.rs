@@ -3,6 +3,7 @@
 mod recompute;
 mod setup;
 
+pub(super) use setup::is_empty;
 pub use setup::{SetupError, make_live, prepare};
 
 use super::step::{Step, Store, StoreError};

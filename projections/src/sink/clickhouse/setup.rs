@@ -108,6 +108,19 @@ pub async fn make_live(options: &ClickHouseOptions, generation: u32) -> Result<(
     Ok(())
 }
 
+/// Whether no event was ever written into the tables of `generation`, which [`prepare`] has made.
+///
+/// # Errors
+/// See [`SetupError`] for the reactions.
+pub(crate) async fn is_empty(
+    options: &ClickHouseOptions,
+    generation: u32,
+) -> Result<bool, SetupError> {
+    let database = options.generation(generation);
+    let events = format!("SELECT toUInt32(count() > 0) FROM `{database}`.events");
+    Ok(one(&options.client(), &events).await? == 0)
+}
+
 /// The generation that the views show; none where there are no views yet.
 async fn live_generation(options: &ClickHouseOptions) -> Result<Option<u32>, SetupError> {
     let client = options.client();

@@ -14,6 +14,10 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How long Kafka may take to tell a group's offsets.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The consumer, with what its callbacks tell.
 pub(super) type Consumer = StreamConsumer<Context>;
@@ -93,6 +97,44 @@ pub(super) fn subscribe<'a>(
     let consumer: Consumer = config.create_with_context(context)?;
     consumer.subscribe(&topics.collect::<Vec<_>>())?;
     Ok(Arc::new(consumer))
+}
+
+/// Sets `group` back to the beginning of `topics`, of `partitions` partitions each; false where it
+/// stood there already. Blocks.
+///
+/// # Errors
+/// Kafka does not answer, or the group has members. Reaction: retry; a member that died is given up
+/// after its session.
+pub(super) fn begin_anew<'a>(
+    settings: &BTreeMap<String, String>,
+    group: &str,
+    topics: impl Iterator<Item = &'a str>,
+    partitions: i32,
+) -> KafkaResult<bool> {
+    let mut config = ClientConfig::new();
+    for (name, value) in settings {
+        config.set(name, value);
+    }
+    let consumer: BaseConsumer = config
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .create()?;
+    let mut all = TopicPartitionList::new();
+    for topic in topics {
+        all.add_partition_range(topic, 0, partitions - 1);
+    }
+    let mut committed = consumer.committed_offsets(all, ANSWER_TIMEOUT)?;
+    let has_read = |offset| matches!(offset, Offset::Offset(offset) if offset > 0);
+    if !committed
+        .elements()
+        .iter()
+        .any(|element| has_read(element.offset()))
+    {
+        return Ok(false);
+    }
+    committed.set_all_offsets(Offset::Offset(0))?;
+    consumer.commit(&committed, CommitMode::Sync)?;
+    Ok(true)
 }
 
 /// Commits `offsets`, which were read under `assignment`. What another member may have by now is

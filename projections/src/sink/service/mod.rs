@@ -15,6 +15,10 @@
 //! one being stored) within [`BOUNDS`], and librdkafka's queue of 16 MB. At the bound, reading
 //! waits; the log keeps the rest.
 //!
+//! **Tables that were lost** (a folder that was removed, a database that was dropped) are made anew,
+//! empty, while the group stands where it stood: every row from before would be missing for ever. So
+//! where there are no events in the tables, the group is set back, and all is written again.
+//!
 //! **A rebalance** drops what was read and not yet handed over; what was handed over is stored, but
 //! not committed. Both are read again by whoever has the partitions then, and written the same.
 
@@ -26,8 +30,8 @@ mod writer;
 pub use crash::CrashPoint;
 pub use status::{Phase, Status};
 
-use super::clickhouse::{ClickHouse, ClickHouseOptions, SetupError, prepare};
-use super::projector::{Bounds, Projector, Record};
+use super::clickhouse::{ClickHouse, ClickHouseOptions, SetupError, is_empty, prepare};
+use super::projector::{Bounds, Projector, Record, Refused};
 use consumer::Consumer;
 use gapless_schemas::{Codec, Topics};
 use rdkafka::Message;
@@ -103,12 +107,17 @@ pub async fn run(
         () = &mut shutdown => false,
         ready = tables(&options, &status) => ready.map(|()| true)?,
     };
+    let projector = Projector::new(codec, &options.topics);
+    let Topics {
+        prefix, generation, ..
+    } = &options.topics;
+    let group = format!("{prefix}.{generation}.projections");
+    let is_ready = is_ready
+        && tokio::select! {
+            () = &mut shutdown => false,
+            () = agree(&options, &group, &projector, &status) => true,
+        };
     if is_ready {
-        let projector = Projector::new(codec, &options.topics);
-        let Topics {
-            prefix, generation, ..
-        } = &options.topics;
-        let group = format!("{prefix}.{generation}.projections");
         let consumer = consumer::subscribe(&options.kafka, &group, projector.topics())?;
         status.send_modify(|status| status.phase = Phase::Running);
         let (stop, stopping) = watch::channel(false);
@@ -148,6 +157,45 @@ async fn tables(options: &Options, status: &watch::Sender<Status>) -> Result<(),
             }
             done => return done,
         }
+    }
+}
+
+/// Sets the group back where the tables are empty, however long that takes.
+async fn agree(
+    options: &Options,
+    group: &str,
+    projector: &Projector,
+    status: &watch::Sender<Status>,
+) {
+    let topics: Vec<String> = projector.topics().map(str::to_owned).collect();
+    loop {
+        let error = match is_empty(&options.clickhouse, options.topics.generation).await {
+            Ok(false) => return,
+            Ok(true) => {
+                let (kafka, group) = (options.kafka.clone(), group.to_owned());
+                let (topics, partitions) = (topics.clone(), options.topics.partitions);
+                let begun = tokio::task::spawn_blocking(move || {
+                    let topics = topics.iter().map(String::as_str);
+                    consumer::begin_anew(&kafka, &group, topics, partitions)
+                });
+                match begun.await {
+                    Ok(Ok(false)) => return,
+                    Ok(Ok(true)) => {
+                        tracing::warn!("the tables are empty: all is written again from the log");
+                        return;
+                    }
+                    Ok(Err(error)) => format!(
+                        "the tables are empty, but the group cannot be set back ({error}): stop other \
+                         processes of Gapless that write into them"
+                    ),
+                    Err(panic) => panic.to_string(),
+                }
+            }
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(error, "the projections cannot begin yet");
+        status.send_modify(|status| status.phase = Phase::Retrying { error });
+        tokio::time::sleep(SETUP_RETRY).await;
     }
 }
 
@@ -251,10 +299,15 @@ impl Reader {
             offset: message.offset(),
             value: message.payload(),
         };
+        let accepted = self.projector.push(record);
+        if let Err(error @ Refused::NewerState(_)) = &accepted {
+            let what = format!("{} {}/{}", record.topic, record.partition, record.offset);
+            self.wait_for_another_release(&what, error).await;
+            return false;
+        }
         let now = Instant::now();
         self.rows_since.get_or_insert(now);
         self.figures_since.get_or_insert(now);
-        let accepted = self.projector.push(record);
         if let Err(error) = &accepted {
             let Record {
                 topic,
@@ -271,6 +324,23 @@ impl Reader {
             false
         });
         true
+    }
+
+    /// Says what stands in the way, and reads no further: the writer stores what came before, and the
+    /// group gives the partitions to a member that reads on, once there is one.
+    async fn wait_for_another_release(&mut self, what: &str, error: &Refused) {
+        tracing::error!(%error, what, "a record cannot be read by this release");
+        let error = format!("{what}: {error}");
+        self.hand_over_all().await;
+        loop {
+            // Again and again: the writer says that it runs whenever it has stored something.
+            self.status.send_modify(|status| {
+                status.phase = Phase::Retrying {
+                    error: error.clone(),
+                };
+            });
+            tokio::time::sleep(SETUP_RETRY).await;
+        }
     }
 
     /// Drops what was read under an assignment that holds no more.
