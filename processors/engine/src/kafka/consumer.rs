@@ -19,9 +19,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// At most this many events in a batch.
-const BATCH_EVENTS: usize = 4_000;
+const BATCH_EVENTS: usize = 2_000;
 /// At most this many bytes in a batch.
-const BATCH_BYTES: usize = 32 * 1_048_576;
+const BATCH_BYTES: usize = 16 * 1_048_576;
 /// How long a batch is gathered once its first event is there: what each batch costs apart from
 /// its events (a commit on disk, acknowledgements) is paid a few times a second only.
 const GATHER: Duration = Duration::from_millis(100);
@@ -199,7 +199,9 @@ impl Consumer {
         let defaults = [
             ("check.crcs", "true"),
             ("fetch.queue.backoff.ms", "10"),
-            ("queued.max.messages.kbytes", "65536"),
+            ("queued.max.messages.kbytes", "16384"),
+            // Records are compressed to a tenth: one fetch holds about as much as the queue.
+            ("fetch.max.bytes", "2097152"),
         ];
         let group = super::group(&options.topics);
         let own = [

@@ -20,9 +20,9 @@ use std::time::{Duration, Instant};
 
 /// Longer than this without an acknowledgement, and the batch is tried again.
 const ACKNOWLEDGE: Duration = Duration::from_secs(30);
-/// How long one look for acknowledgements takes: rdkafka's `poll` and `flush` stay until their time
-/// is over, also where all has come.
-const POLL: Duration = Duration::from_millis(1);
+/// Pause between two looks for acknowledgements. rdkafka's own `poll` and `flush` stay until their
+/// time is over, also where all has come, and spin through the last millisecond of it.
+const LOOK: Duration = Duration::from_micros(500);
 
 pub(super) struct KafkaLog {
     config: ClientConfig,
@@ -219,13 +219,13 @@ impl KafkaLog {
             under_way_until += 1;
             Ok(())
         });
-        // Not `flush`, which stays 100 ms more after the last acknowledgement.
         let deadline = Instant::now() + ACKNOWLEDGE;
         while ended() < under_way_until {
             if Instant::now() >= deadline {
                 return Err(LogError::Retry("Kafka acknowledges nothing".to_owned()));
             }
-            self.producer.poll(POLL);
+            self.producer.poll(Duration::ZERO);
+            std::thread::sleep(LOOK);
         }
         sent?;
         match self.producer.context().take_error() {
