@@ -46,8 +46,10 @@ impl<S: Store> Writer<S> {
                 if !self.until_done(step).await {
                     return;
                 }
+                let took = step_began.elapsed();
+                tracing::debug!(step = step.describe(), ?took, "done");
                 if let Step::Recompute(_) = step {
-                    figures_took += step_began.elapsed();
+                    figures_took += took;
                 }
                 (self.reached)(CrashPoint::after(step));
             }
