@@ -12,7 +12,7 @@
 //! has to be carried over.
 
 use crate::log::{AppendError, Appended, EventLog};
-use gapless_schemas::{Codec, Event, Source, Topics};
+use gapless_schemas::{Codec, Event, Source, Topics, client_settings};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
@@ -38,46 +38,22 @@ impl KafkaConfig {
         }
     }
 
-    /// librdkafka's settings: those of the configuration, and above them `own`: `acks=1` or
-    /// `enable.auto.commit=true` would break what is promised.
+    /// See [`client_settings`].
     pub(crate) fn client(&self, own: &[(&str, &str)]) -> ClientConfig {
-        let mut client = ClientConfig::new();
-        client
-            .set("client.id", "gapless")
-            .set("socket.keepalive.enable", "true")
-            .set("socket.connection.setup.timeout.ms", "3000")
+        let defaults = [
+            ("client.id", "gapless"),
+            ("socket.keepalive.enable", "true"),
+            ("socket.connection.setup.timeout.ms", "3000"),
             // A broker that comes back after a restart is found within a second.
-            .set("reconnect.backoff.max.ms", "1000");
-        let servers = ("bootstrap.servers", self.bootstrap_servers.as_str());
-        let own = || own.iter().copied().chain([servers]);
-        for (name, value) in &self.settings {
-            if own().any(|(ours, _)| is_same(ours, name)) {
-                tracing::warn!(name, "a Kafka setting is Gapless's own and stays as it is");
-            } else {
-                client.set(name, value);
-            }
-        }
-        for (name, value) in own() {
-            client.set(name, value);
-        }
-        client
+            ("reconnect.backoff.max.ms", "1000"),
+        ];
+        let own = [own, &[("bootstrap.servers", &self.bootstrap_servers)]].concat();
+        let configured = self.settings.iter().map(|(name, value)| (name, value));
+        let settings = client_settings(&defaults, configured, &own, |name| {
+            tracing::warn!(name, "a Kafka setting is Gapless's own and stays as it is");
+        });
+        settings.into_iter().collect()
     }
-}
-
-/// Settings of ours that have a second name. librdkafka is told them in no particular order, so
-/// that the second name would sometimes win.
-const SECOND_NAMES: [(&str, &str); 6] = [
-    ("acks", "request.required.acks"),
-    ("bootstrap.servers", "metadata.broker.list"),
-    ("compression.type", "compression.codec"),
-    ("enable.auto.commit", "auto.commit.enable"),
-    ("linger.ms", "queue.buffering.max.ms"),
-    ("message.timeout.ms", "delivery.timeout.ms"),
-];
-
-/// Whether two names name one setting.
-fn is_same(ours: &str, name: &str) -> bool {
-    ours == name || SECOND_NAMES.contains(&(ours, name))
 }
 
 /// After this time without an acknowledgement librdkafka gives a record up.
@@ -280,38 +256,5 @@ fn reaction(error: &KafkaError) -> AppendError {
             | ClusterAuthorizationFailed,
         ) => AppendError::Stop(text),
         _ => AppendError::Retry(text),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_configured_setting_never_wins_over_one_that_a_promise_rests_on() {
-        let config = KafkaConfig {
-            bootstrap_servers: "ours:9092".into(),
-            settings: [
-                ("acks", "1"),
-                ("request.required.acks", "1"),
-                ("enable.auto.commit", "true"),
-                ("bootstrap.servers", "theirs:9092"),
-                ("security.protocol", "SASL_SSL"),
-                ("client.id", "mine"),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
-        };
-        let client = config.client(&[("acks", "all"), ("enable.auto.commit", "false")]);
-        for (name, value) in [
-            ("acks", Some("all")),
-            ("request.required.acks", None),
-            ("enable.auto.commit", Some("false")),
-            ("bootstrap.servers", Some("ours:9092")),
-            ("security.protocol", Some("SASL_SSL")),
-            ("client.id", Some("mine")),
-        ] {
-            assert_eq!(client.get(name), value, "{name}");
-        }
     }
 }

@@ -1,8 +1,9 @@
 //! The contract between all parts of Gapless and everybody else: the event envelope, the states,
-//! ids, keys, partitions, topics, and their Avro form.
+//! ids, keys, partitions, topics, the settings of their clients, and the records' Avro form.
 //!
 //! Nothing here does IO, reads a clock or draws a random number.
 
+mod client_settings;
 mod codec;
 mod dead_letter;
 mod event;
@@ -13,6 +14,7 @@ mod state;
 mod time;
 mod topics;
 
+pub use client_settings::client_settings;
 pub use codec::{Codec, DecodeError, EncodeError, Record, Schema, SchemaId};
 pub use dead_letter::DeadLetter;
 pub use event::{

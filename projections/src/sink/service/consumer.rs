@@ -4,6 +4,7 @@
 //! topics have equally many. Offsets are committed by hand, after what they stand for is stored.
 
 use super::super::projector::Offsets;
+use gapless_schemas::client_settings;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{
     BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance, StreamConsumer,
@@ -71,25 +72,27 @@ pub(super) fn subscribe<'a>(
     group: &str,
     topics: impl Iterator<Item = &'a str>,
 ) -> KafkaResult<Arc<Consumer>> {
-    let mut config = ClientConfig::new();
-    config
-        .set("queued.max.messages.kbytes", "16384")
+    let defaults = [
+        ("queued.max.messages.kbytes", "16384"),
         // Records are compressed to a tenth: one fetch holds about as much as the queue.
-        .set("fetch.max.bytes", "2097152")
-        .set("fetch.queue.backoff.ms", "10")
-        .set("statistics.interval.ms", "1000")
-        .set("topic.metadata.refresh.interval.ms", "10000")
-        .set("check.crcs", "true");
-    for (name, value) in settings {
-        config.set(name, value);
-    }
-    config
-        .set("group.id", group)
-        .set("partition.assignment.strategy", "range")
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("auto.offset.reset", "earliest")
-        .set_log_level(RDKafkaLogLevel::Warning);
+        ("fetch.max.bytes", "2097152"),
+        ("fetch.queue.backoff.ms", "10"),
+        ("statistics.interval.ms", "1000"),
+        ("topic.metadata.refresh.interval.ms", "10000"),
+        ("check.crcs", "true"),
+    ];
+    let own = [
+        ("group.id", group),
+        ("partition.assignment.strategy", "range"),
+        ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"),
+        ("auto.offset.reset", "earliest"),
+    ];
+    let settings = client_settings(&defaults, settings, &own, |name| {
+        tracing::warn!(name, "a Kafka setting is Gapless's own and stays as it is");
+    });
+    let mut config: ClientConfig = settings.into_iter().collect();
+    config.set_log_level(RDKafkaLogLevel::Warning);
     let context = Context {
         lag: AtomicU64::new(UNKNOWN),
         ..Context::default()
