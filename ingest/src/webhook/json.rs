@@ -4,11 +4,9 @@
 //! type must not refuse the delivery (it is kept, and a processor decides), so every look is
 //! lenient. What is skipped must count towards the depth limit: `serde_json` skips ignored values
 //! without one, and a nest of a million brackets would then reach parsers that recurse. And the
-//! webhook's path is counted in microseconds: strings, most of a payload, are skipped with
-//! `memchr`. A property test holds it to `serde_json`'s own verdict on what is JSON and what is
+//! webhook's path is counted in microseconds: strings, most of a payload, are skipped eight bytes
+//! at a time. A property test holds it to `serde_json`'s own verdict on what is JSON and what is
 //! too deep: what passes here, every processor can parse.
-
-use memchr::memchr2;
 
 /// Greatest depth of arrays and objects, `serde_json`'s own.
 const DEPTH_MAX: u32 = 127;
@@ -150,17 +148,12 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         loop {
             let rest = &self.bytes[self.at..];
-            let length = memchr2(b'"', b'\\', rest).ok_or(NotJson)?;
-            // Folding instead of stopping at the first lets the compiler use vector instructions.
-            if rest[..length]
-                .iter()
-                .fold(false, |any, &byte| any | (byte < 0x20))
-            {
-                return Err(NotJson);
-            }
+            let length = plain_bytes(rest);
             self.at += length + 1;
-            if rest[length] == b'"' {
-                return Ok(&self.bytes[start..self.at - 1]);
+            match rest.get(length).ok_or(NotJson)? {
+                b'"' => return Ok(&self.bytes[start..self.at - 1]),
+                b'\\' => {}
+                _ => return Err(NotJson),
             }
             match rest.get(length + 1).ok_or(NotJson)? {
                 b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
@@ -207,6 +200,30 @@ impl<'a> Scanner<'a> {
         self.at += count;
         if count == 0 { Err(NotJson) } else { Ok(()) }
     }
+}
+
+/// How many bytes at the start of `text` are themselves in a string: no quote, backslash or control
+/// character.
+///
+/// Most strings have 5 to 60 bytes, too few for a search with vector instructions to pay: eight
+/// bytes at a time are twice as fast. A byte of `x` is less than `n` where `x - n` has its highest
+/// bit and `x` has not; a borrow can only spoil the bytes above one that was found, and the lowest
+/// one counts.
+fn plain_bytes(text: &[u8]) -> usize {
+    const EACH: u64 = u64::MAX / 0xff;
+    let less = |word: u64, than: u64| word.wrapping_sub(EACH * than) & !word;
+    let (words, rest) = text.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let quotes = less(word ^ (EACH * u64::from(b'"')), 1);
+        let backslashes = less(word ^ (EACH * u64::from(b'\\')), 1);
+        let found = (quotes | backslashes | less(word, 0x20)) & (EACH * 0x80);
+        if found != 0 {
+            return 8 * place + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_plain = |byte: &&u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
+    8 * words.len() + rest.iter().take_while(is_plain).count()
 }
 
 /// The whole number that a value's text holds, if it holds one that fits.
@@ -327,6 +344,18 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn the_first_byte_that_ends_a_string_is_found_wherever_it_stands(
+            text in prop::collection::vec(
+                prop::sample::select(b"aaaaaaaa\"\\\x00\x1f !#[]\x7f\x80\xa2\xdc\xff".to_vec()),
+                0..40,
+            )
+        ) {
+            let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+            let expected = text.iter().position(ends).unwrap_or(text.len());
+            prop_assert_eq!(plain_bytes(&text), expected);
+        }
+
         #[test]
         fn what_is_json_is_what_serde_json_takes_for_json(text in nearly_json()) {
             prop_assert_eq!(accepts(&text), serde_json::from_str::<IgnoredAny>(&text).is_ok());
