@@ -155,26 +155,23 @@ fn processors(times: &mut Times, codec: &Codec, values: &[Vec<u8>]) -> Result<Ve
     let mut task = Task::open(0, settings, store, None)?;
     let mut states = Vec::new();
     for (place, batch) in values.chunks(BATCH).enumerate() {
-        times.of("processors: decode (part of prepare)", || {
+        times.of("processors: decode (part of read)", || {
             for value in batch {
                 let _ = std::hint::black_box(codec.decode::<Event>(value));
             }
         })?;
         let decode = |value: &Vec<u8>| codec.decode(value);
         let events: Vec<Event> = batch.iter().map(decode).collect::<Result<_, _>>()?;
-        times.of("processors: parse and lift (part of prepare)", || {
+        times.of("processors: parse and lift (part of read)", || {
             for event in &events {
                 let _ = std::hint::black_box(gapless_core::lift(event));
             }
         })?;
-        let inputs: Vec<Input> = batch
-            .iter()
-            .enumerate()
-            .map(|(at, value)| Input {
-                offset: (place * BATCH + at) as i64,
-                value: value.clone(),
-            })
-            .collect();
+        let inputs: Vec<Input> = times.of("processors: read", || {
+            let offsets = (place * BATCH) as i64..;
+            let read = |(offset, value): (i64, &Vec<u8>)| Input::read(codec, offset, value);
+            offsets.zip(batch).map(read).collect()
+        })?;
         let prepared = times.of("processors: prepare", || task.prepare(&inputs))??;
         let encoded = times.of("processors: encode states", || {
             prepared

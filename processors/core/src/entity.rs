@@ -3,9 +3,7 @@
 use crate::detect::Question;
 use crate::law::Join;
 use crate::payload::Payload;
-use gapless_schemas::{
-    Event, Gap, GapEvent, Issue, LedgerBlock, PullRequest, Repository, StateTopic,
-};
+use gapless_schemas::{Event, Gap, Issue, LedgerBlock, PullRequest, Repository, StateTopic};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -199,12 +197,4 @@ pub fn lift_unreadable(event: &Event) -> Parts {
         crate::ledger::State::note_unreadable(event, number, &mut parts);
     }
     parts
-}
-
-/// The gap event that `payload` is, if it is one.
-pub fn gap_event(payload: &Payload) -> Option<&GapEvent> {
-    match payload {
-        Payload::Gap(event) => Some(event),
-        _ => None,
-    }
 }

@@ -16,4 +16,4 @@ pub mod payload;
 mod pull_request;
 mod repository;
 
-pub use entity::{Entity, Key, Kind, Parts, Record, State, gap_event, lift, lift_unreadable};
+pub use entity::{Entity, Key, Kind, Parts, Record, State, lift, lift_unreadable};

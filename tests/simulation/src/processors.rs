@@ -310,12 +310,8 @@ impl Processors {
         let records = self
             .broker
             .read(&self.settings.events_topic, partition, running.next, most);
-        let input = |Record { offset, value, .. }| {
-            Some(Input {
-                offset,
-                value: value?,
-            })
-        };
+        let input =
+            |Record { offset, value, .. }| Some(Input::read(&self.settings.codec, offset, &value?));
         records.into_iter().filter_map(input).collect()
     }
 

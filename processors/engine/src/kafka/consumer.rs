@@ -291,13 +291,12 @@ impl Consumer {
                 // What was gathered is processed first; an error that lasts comes again.
                 Some(Err(_)) | None => break,
             };
-            let value = message.payload().unwrap_or_default().to_vec();
+            let value = message.payload().unwrap_or_default();
             events += 1;
             bytes += value.len();
-            batches.entry(message.partition()).or_default().push(Input {
-                offset: message.offset(),
-                value,
-            });
+            let codec = &self.inner.context().settings.codec;
+            let input = Input::read(codec, message.offset(), value);
+            batches.entry(message.partition()).or_default().push(input);
             until.get_or_insert_with(|| Instant::now() + GATHER);
         }
         Polled::Batches(batches)

@@ -3,29 +3,22 @@
 //! It does no IO but reads of its own store, and knows no time but the log's.
 
 mod attention;
+mod input;
 mod late;
 mod touched;
+
+pub use input::Input;
 
 use crate::store::{Column, Position, Store, StoreError, Write};
 use attention::Attention;
 use gapless_core::detect::{Decision, Patience};
-use gapless_core::payload::UnreadablePayload;
-use gapless_core::{Key, Record, State, gap_event, lift, lift_unreadable};
+use gapless_core::{Key, Record, State};
 use gapless_schemas::{
     Codec, DeadLetter, Event, PayloadForm, Refetch, Source, Timestamp, ids, version,
 };
+use input::Unreadable;
 use std::collections::{BTreeMap, HashMap};
-use std::panic::catch_unwind;
 use touched::Touched;
-
-/// One record of the events topic.
-#[derive(Clone, Debug)]
-pub struct Input {
-    /// Its offset.
-    pub offset: i64,
-    /// Its value.
-    pub value: Vec<u8>,
-}
 
 /// Something to append, before the store knows of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +42,7 @@ pub struct Settings {
     pub epoch: u16,
     /// How long detectors wait.
     pub patience: Patience,
-    /// Reads events.
+    /// Reads what an earlier life wrote.
     pub codec: Codec,
 }
 
@@ -198,8 +191,7 @@ impl<S: Store> Task<S> {
         Ok(prepared.position.next_offset)
     }
 
-    /// Joins what one record tells. What cannot be read goes to the dead letters, and leaves the
-    /// question behind what it told.
+    /// Joins what one record tells. What could not be read goes to the dead letters.
     fn take(
         &mut self,
         input: &Input,
@@ -207,59 +199,51 @@ impl<S: Store> Task<S> {
         repositories: &mut BTreeMap<(String, i64), String>,
         outputs: &mut Vec<Output>,
     ) -> Result<(), StoreError> {
-        let event: Event = match self.settings.codec.decode(&input.value) {
-            Ok(event) => event,
-            Err(error) => {
-                outputs.extend(self.dead_letter(input, "envelope", error.to_string()));
-                return Ok(());
-            }
+        if let Some(told) = &input.told {
+            self.position.now = moved(self.position.now, told.received_at);
+        }
+        if let Some(unreadable) = &input.unreadable {
+            outputs.extend(self.dead_letter(input.offset, unreadable));
+        }
+        let Some(told) = &input.told else {
+            return Ok(());
         };
-        self.position.now = moved(self.position.now, event.received_at);
-        // A lift reads one event and nothing else, so a panic of its leaves nothing half-done.
-        let lifted = catch_unwind(|| lift(&event))
-            .unwrap_or_else(|_| Err(UnreadablePayload::panicked(&event)));
-        let parts = match lifted {
-            Ok((payload, parts)) => {
-                if let Some(event) = gap_event(&payload)
-                    && let Some(subject) = Key::parse(event.subject())
-                {
-                    self.attention.read(&subject, event);
-                    touched.look_at(&subject);
-                }
-                parts
-            }
-            Err(error) => {
-                outputs.extend(self.dead_letter(input, "payload", error.to_string()));
-                lift_unreadable(&event)
-            }
-        };
-        for (key, part) in parts.into_vec() {
+        if let Some(gap) = &told.gap
+            && let Some(subject) = Key::parse(gap.subject())
+        {
+            self.attention.read(&subject, gap);
+            touched.look_at(&subject);
+        }
+        for (key, part) in &told.parts {
             self.join(touched, key, part, input.offset)?;
         }
-        if let (Some(id), Some(name)) = (event.repository_id, event.repository) {
-            repositories.insert((event.host, id), name);
-        }
+        repositories.extend(told.repository.clone());
         Ok(())
     }
 
     /// A dead letter; none where it was acknowledged in an earlier life.
-    fn dead_letter(&self, input: &Input, reason: &str, error: String) -> Option<Output> {
+    fn dead_letter(&self, offset: i64, unreadable: &Unreadable) -> Option<Output> {
+        let Unreadable {
+            reason,
+            error,
+            value,
+        } = unreadable;
         tracing::warn!(
             partition = self.partition,
-            offset = input.offset,
+            offset,
             reason,
             error,
             "sent to the dead letters"
         );
-        (input.offset >= self.acknowledged).then(|| {
+        (offset >= self.acknowledged).then(|| {
             Output::DeadLetter(DeadLetter {
-                reason: reason.to_owned(),
-                error,
+                reason: (*reason).to_owned(),
+                error: error.clone(),
                 topic: self.settings.events_topic.clone(),
                 partition: self.partition,
-                offset: input.offset,
+                offset,
                 at: self.position.now,
-                value: input.value.clone(),
+                value: value.clone(),
             })
         })
     }
@@ -267,18 +251,18 @@ impl<S: Store> Task<S> {
     fn join(
         &mut self,
         touched: &mut Touched,
-        key: Key,
-        part: State,
+        key: &Key,
+        part: &State,
         offset: i64,
     ) -> Result<(), StoreError> {
-        self.load(&key)?;
+        self.load(key)?;
         let state = self
             .states
             .entry(key.clone())
             .or_insert_with(|| key.kind.blank());
         let emission = (offset >= self.acknowledged).then_some(offset < self.joined);
-        touched.join(&key, offset, emission, || state.view(&key, 0));
-        state.join(part);
+        touched.join(key, offset, emission, || state.view(key, 0));
+        state.join(part.clone());
         Ok(())
     }
 
