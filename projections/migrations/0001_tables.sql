@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`events` (
     `offset` Int64 COMMENT 'Kafka offset of that record.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, occurred_on, event_id)
+SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'One row an event, however often it was delivered or appended: what reached Gapless, as it came.';
 
 CREATE TABLE IF NOT EXISTS `{database}`.`pull_requests` (
@@ -111,6 +112,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`pull_requests` (
     `offset` Int64 COMMENT 'Kafka offset of that record.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, number)
+SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'One row a pull request that is there (deleted and moved ones are left out): its state, and what follows from it. NULL is what nothing told, never 0.';
 
 CREATE TABLE IF NOT EXISTS `{database}`.`issues` (
@@ -157,6 +159,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`issues` (
     `offset` Int64 COMMENT 'Kafka offset of that record.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, number)
+SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'One row an issue that is there (deleted and transferred ones are left out; pull requests are no issues here). NULL is what nothing told, never 0.';
 
 CREATE TABLE IF NOT EXISTS `{database}`.`repositories` (
@@ -180,6 +183,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`repositories` (
     `offset` Int64 COMMENT 'Kafka offset of that record.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id)
+SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'One row a repository that was ever seen, also after it was deleted: what happened in it happened.';
 
 CREATE TABLE IF NOT EXISTS `{database}`.`ledger` (
@@ -199,6 +203,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`ledger` (
     `offset` Int64 COMMENT 'Kafka offset of that record.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, block)
+SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'One row a block of 1,024 numbers of a repository: which exist, which are accounted for, which are missing.';
 
 CREATE TABLE IF NOT EXISTS `{database}`.`gaps` (
@@ -226,6 +231,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`gaps` (
     `offset` Int64 COMMENT 'Kafka offset of that record.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, gap_id)
+SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'One row a gap: a question that a detector asked because something is missing, and how it was answered.';
 
 CREATE TABLE IF NOT EXISTS `{database}`.`pull_requests_daily` (
@@ -259,6 +265,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`pull_requests_daily` (
     `version` UInt64 COMMENT 'Epoch times 2^48 plus input offset of the task that wrote it: of all rows with one key, the greatest counts.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, day, author, author_is_bot)
+SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'One row a repository, day (UTC) and author. Counts belong to the day of their event, a duration to the day on which it ended. What holds as of a day is the sum of a delta up to and with that day; rows of days to come tell when those open now will have waited so long.';
 
 CREATE TABLE IF NOT EXISTS `{database}`.`pull_requests_days` (
@@ -269,6 +276,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`pull_requests_days` (
     `author` LowCardinality(String) COMMENT 'Login of who opened them; empty where unknown.',
     `author_is_bot` Bool COMMENT 'Whether that is a bot.'
 ) ENGINE = ReplacingMergeTree ORDER BY (host, repository_id, number, day, author, author_is_bot)
+SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'Every row of pull_requests_daily that a pull request ever counted under; never shortened.';
 
 CREATE TABLE IF NOT EXISTS `{database}`.`issues_daily` (
@@ -294,6 +302,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`issues_daily` (
     `version` UInt64 COMMENT 'Epoch times 2^48 plus input offset of the task that wrote it: of all rows with one key, the greatest counts.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, day, author, author_is_bot)
+SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'One row a repository, day (UTC) and author. Counts belong to the day of their event, a duration to the day on which it ended. What holds as of a day is the sum of a delta up to and with that day.';
 
 CREATE TABLE IF NOT EXISTS `{database}`.`issues_days` (
@@ -304,6 +313,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`issues_days` (
     `author` LowCardinality(String) COMMENT 'Login of who opened them; empty where unknown.',
     `author_is_bot` Bool COMMENT 'Whether that is a bot.'
 ) ENGINE = ReplacingMergeTree ORDER BY (host, repository_id, number, day, author, author_is_bot)
+SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'Every row of issues_daily that an issue ever counted under; never shortened.';
 
 CREATE TABLE IF NOT EXISTS `{database}`.`numbers_daily` (
@@ -315,6 +325,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`numbers_daily` (
     `version` UInt64 COMMENT 'Epoch times 2^48 plus input offset of the task that wrote it: of all rows with one key, the greatest counts.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, day)
+SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'One row a repository and day (UTC): numbers of issues, pull requests and discussions by the day of their creation.';
 
 CREATE TABLE IF NOT EXISTS `{database}`.`numbers_days` (
@@ -323,6 +334,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`numbers_days` (
     `block` Int64 COMMENT 'Index of the block, from 0: it holds the numbers 1024 block + 1 to 1024 (block + 1).',
     `day` Date COMMENT 'The day. Unit: UTC day.'
 ) ENGINE = ReplacingMergeTree ORDER BY (host, repository_id, block, day)
+SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'Every row of numbers_daily that a block ever counted under; never shortened.';
 
 CREATE TABLE IF NOT EXISTS `{database}`.`gaps_daily` (
@@ -335,6 +347,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`gaps_daily` (
     `version` UInt64 COMMENT 'Epoch times 2^48 plus input offset of the task that wrote it: of all rows with one key, the greatest counts.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, day)
+SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'One row a repository and day (UTC): gaps by the day on which the missing fact happened.';
 
 CREATE TABLE IF NOT EXISTS `{database}`.`gaps_days` (
@@ -343,6 +356,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`gaps_days` (
     `gap_id` String COMMENT 'Its id: 32 hex digits.',
     `day` Date COMMENT 'The day. Unit: UTC day.'
 ) ENGINE = ReplacingMergeTree ORDER BY (host, repository_id, gap_id, day)
+SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'Every row of gaps_daily that a gap ever counted under; never shortened.';
 
 CREATE TABLE IF NOT EXISTS `{database}`.`events_daily` (
@@ -354,4 +368,5 @@ CREATE TABLE IF NOT EXISTS `{database}`.`events_daily` (
     `version` UInt64 COMMENT 'Epoch times 2^48 plus input offset of the task that wrote it: of all rows with one key, the greatest counts.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, day)
+SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'One row a repository and day (UTC): events by the day on which they occurred; those that tell none are in no row.';

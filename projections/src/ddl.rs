@@ -3,6 +3,11 @@
 use crate::table::{Column, Filled, Table};
 use std::fmt::Write as _;
 
+/// Parts below this size (256 MiB) have all columns in one file. With two files a column, an insert
+/// of a few megabytes would create some eighty, which costs more than to write what is in them, and
+/// each merge of such parts as many again.
+const WIDE_PART_BYTES: u64 = 256 << 20;
+
 /// `text` as a string literal.
 pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
@@ -38,7 +43,7 @@ pub(crate) fn create_table(table: &Table) -> String {
     let key = table.key.join(", ");
     let _ = write!(
         sql,
-        ") ENGINE = {engine} ORDER BY ({key})\nCOMMENT {}",
+        ") ENGINE = {engine} ORDER BY ({key})\nSETTINGS min_bytes_for_wide_part = {WIDE_PART_BYTES}\nCOMMENT {}",
         quoted(table.meaning)
     );
     sql

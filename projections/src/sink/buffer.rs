@@ -3,7 +3,7 @@
 use super::step::{Recompute, Step};
 use crate::origin::Traced;
 use crate::rollup::Rollup;
-use crate::table::{Cell, Column, Mapped, Rows, Table, Value};
+use crate::table::{Cell, Column, Mapped, RowsBuilder, Table, Value};
 use std::collections::BTreeMap;
 
 /// How many entities one recomputation names: its statement stays a few hundred kilobytes.
@@ -69,7 +69,7 @@ impl<R> Target<R> {
     }
 
     /// Appends the pairs of `row`: one for each day that it counts on.
-    fn push_pairs(&self, row: &R, pairs: &mut Rows) {
+    fn push_pairs(&self, row: &R, pairs: &mut RowsBuilder) {
         let values: Vec<Value<'_>> = self
             .pair
             .iter()
@@ -134,19 +134,17 @@ impl<R: Traced> Buffer<R> {
 
     /// Pairs, then rows.
     pub(super) fn take_rows(&mut self, pairs: &mut Vec<Step>, rows: &mut Vec<Step>) {
-        let mut stored = Rows::new(self.target.table);
+        let mut stored = RowsBuilder::new(self.target.table);
         let index = self.target.rollup.and_then(|rollup| rollup.index.as_ref());
-        let mut indexed = index.map(Rows::new);
+        let mut indexed = index.map(RowsBuilder::new);
         for row in std::mem::take(&mut self.latest).into_values() {
             stored.push(self.target.mapping, &row);
             if let Some(indexed) = &mut indexed {
                 self.target.push_pairs(&row, indexed);
             }
         }
-        pairs.extend(indexed.filter(|rows| rows.count > 0).map(Step::Insert));
-        if stored.count > 0 {
-            rows.push(Step::Insert(stored));
-        }
+        pairs.extend(indexed.and_then(insert));
+        rows.extend(insert(stored));
     }
 
     /// The figures that follow from all rows taken since the last call.
@@ -157,16 +155,21 @@ impl<R: Traced> Buffer<R> {
     }
 }
 
+/// The step that stores `rows`, if there are any.
+fn insert(rows: RowsBuilder) -> Option<Step> {
+    (!rows.is_empty()).then(|| Step::Insert(rows.build()))
+}
+
 /// Rows of events: written as they come, since no event replaces another.
 pub(super) struct Append<R: 'static> {
     target: Target<R>,
-    rows: Rows,
+    rows: RowsBuilder,
     touched: Touched,
 }
 
 impl<R> Append<R> {
     pub(super) fn new(target: Target<R>) -> Self {
-        let rows = Rows::new(target.table);
+        let rows = RowsBuilder::new(target.table);
         Self {
             target,
             rows,
@@ -184,13 +187,13 @@ impl<R> Append<R> {
 
     /// How many bytes the rows that wait have.
     pub(super) fn size_bytes(&self) -> usize {
-        self.rows.bytes.len()
+        self.rows.size_bytes()
     }
 
     pub(super) fn take_rows(&mut self, rows: &mut Vec<Step>) {
-        let taken = std::mem::replace(&mut self.rows, Rows::new(self.target.table));
-        if taken.count > 0 {
-            rows.push(Step::Insert(taken));
+        if !self.rows.is_empty() {
+            let next = self.rows.empty_with_room();
+            rows.extend(insert(std::mem::replace(&mut self.rows, next)));
         }
     }
 

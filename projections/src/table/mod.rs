@@ -4,6 +4,7 @@
 mod rows;
 mod types;
 
+pub(crate) use rows::RowsBuilder;
 pub use rows::{Cell, Rows};
 pub use types::{PERCENTILES, Type, Value};
 

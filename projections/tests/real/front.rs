@@ -98,9 +98,14 @@ fn answers(address: SocketAddr) -> bool {
 
 /// The rows that a query answers, tab-separated.
 pub(crate) async fn rows(client: &Client, sql: &str) -> Vec<String> {
+    rows_as(client, sql, "TabSeparated").await
+}
+
+/// The rows that a query answers in a format of one line a row.
+pub(crate) async fn rows_as(client: &Client, sql: &str, format: &str) -> Vec<String> {
     let mut cursor = client
         .query_raw(sql)
-        .fetch_bytes("TabSeparated")
+        .fetch_bytes(format)
         .unwrap_or_else(|error| panic!("{sql}: {error}"));
     let mut text = Vec::new();
     while let Some(bytes) = cursor.next().await.unwrap_or_else(|e| panic!("{sql}: {e}")) {

@@ -68,7 +68,7 @@ pub(crate) async fn figures(options: &ClickHouseOptions, memory: &Memory) -> Vec
 }
 
 /// A small history that moves, reopens, deletes, heals and repeats.
-fn history() -> Vec<(i64, Fact)> {
+pub(crate) fn history() -> Vec<(i64, Fact)> {
     let mut reopened = issue(2);
     reopened.transitions.extend([
         transition(TransitionKind::Closed, at(1, 1)),

@@ -1,10 +1,13 @@
 //! What the database says of itself is what the definitions say.
 
-use crate::front::{database, rows};
+use crate::front::{database, rows, rows_as};
 use crate::history::{Fact, at, event, execute, gap, numbered, pull_request, repository, steps};
-use gapless_projections::catalogue::{VIEWS, tables};
+use crate::rollups::{history, stores};
+use gapless_projections::catalogue::{TABLES, VIEWS, tables};
 use gapless_projections::sink::{ClickHouse, SetupError, make_live, prepare};
+use gapless_projections::table::{Cell, Column, Type};
 use gapless_schemas::Detector;
+use serde_json::Value;
 
 const COMMENTS: &str =
     "SELECT concat(table, '.', name, ' ', type, ' ', comment) FROM system.columns WHERE database =";
@@ -146,4 +149,78 @@ async fn every_view_shows_every_column_of_its_rows() {
         rows(&client, &gaps).await,
         ["g\tclock\ttrue\t1\t\\N\thttps://github.com/acme/hammer/issues/5"]
     );
+}
+
+/// `value` of type `ty` as an expression for what a cell in memory holds.
+fn as_cell(ty: Type, value: &str) -> String {
+    match ty {
+        Type::Bool => format!("toUInt8({value})"),
+        Type::Day => format!("toUInt16({value})"),
+        Type::Time => format!("toUnixTimestamp64Milli({value})"),
+        Type::Nullable(of) => as_cell(*of, value),
+        Type::Array(of) => format!("arrayMap(it -> {}, {value})", as_cell(*of, "it")),
+        Type::Map => format!(
+            "arrayFlatten(arrayMap((name, it) -> [toString(name), it], mapKeys({value}), mapValues({value})))"
+        ),
+        _ => value.to_owned(),
+    }
+}
+
+fn json(cell: Cell) -> Value {
+    match cell {
+        Cell::Null => Value::Null,
+        Cell::Int(number) => number.into(),
+        Cell::Unsigned(number) => number.into(),
+        Cell::Bytes(bytes) => String::from_utf8(bytes).unwrap().into(),
+        Cell::List(cells) => cells.into_iter().map(json).collect(),
+    }
+}
+
+#[tokio::test]
+async fn every_value_is_stored_as_it_was_made() {
+    let Some((options, clickhouse, memory)) = stores().await else {
+        return;
+    };
+    let mut facts = history();
+    let mut bare = event("bare", None);
+    bare.action = None;
+    bare.owner = None;
+    bare.repository_id = None;
+    bare.headers.clear();
+    bare.payload.clear();
+    let mut full = event("full", Some(at(2, 1)));
+    full.headers
+        .insert("x-github-event".into(), "\u{e9}".into());
+    full.payload = vec![b'x'; 3 << 20];
+    let next = facts.len() as i64;
+    facts.extend([(next, Fact::Event(bare)), (next + 1, Fact::Event(full))]);
+    let steps = steps(&facts);
+    execute(&clickhouse, &steps).await;
+    execute(&memory, &steps).await;
+    for table in TABLES {
+        let columns: Vec<Column> = table.sent().collect();
+        let values = columns
+            .iter()
+            .map(|it| as_cell(it.ty, &format!("t.`{}`", it.name)));
+        let sql = format!(
+            "SELECT {} FROM {}_1.{} AS t FINAL ORDER BY {} SETTINGS output_format_json_quote_64bit_integers = 0",
+            values.collect::<Vec<_>>().join(", "),
+            options.database,
+            table.name,
+            table.key.join(", ")
+        );
+        let found = rows_as(&options.client(), &sql, "JSONCompactEachRow").await;
+        let found: Vec<Vec<Value>> = found
+            .iter()
+            .map(|row| serde_json::from_str(row).unwrap())
+            .collect();
+        let expected = memory.rows(table);
+        assert_eq!(found.len(), expected.len(), "{}", table.name);
+        for (found, mut expected) in found.into_iter().zip(expected) {
+            for (column, found) in columns.iter().zip(found) {
+                let is_same = found == json(expected.remove(column.name).unwrap());
+                assert!(is_same, "{}.{}", table.name, column.name);
+            }
+        }
+    }
 }

@@ -8,7 +8,6 @@ pub use setup::{SetupError, make_live, prepare};
 
 use super::step::{Step, Store, StoreError};
 use crate::table::Rows;
-use bytes::Bytes;
 use clickhouse::{Client, Compression};
 use std::time::Duration;
 
@@ -43,6 +42,10 @@ impl ClickHouseOptions {
             .with_compression(Compression::None)
             // A step that returned is stored.
             .with_setting("async_insert", "0")
+            // Rows of one key in one insert are merged later, like those of two inserts: every
+            // reader of rows asks for the last version (`FINAL`), every reader of an index for
+            // distinct pairs.
+            .with_setting("optimize_on_insert", "0")
             // Recomputations name their entities in the statement.
             .with_setting("max_query_size", "67108864")
             .with_setting("max_ast_elements", "10000000")
@@ -59,7 +62,7 @@ impl ClickHouseOptions {
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long ClickHouse may take over a statement.
 const END_TIMEOUT: Duration = Duration::from_secs(300);
-/// Rows are sent in pieces of this size.
+/// Rows are sent in pieces of at most this size, so that [`SEND_TIMEOUT`] bounds how slow they may be.
 const PIECE_BYTES: usize = 1 << 20;
 
 /// The tables of one generation.
@@ -85,7 +88,7 @@ impl ClickHouse {
             .map(|column| format!("`{}`", column.name))
             .collect();
         let sql = format!(
-            "INSERT INTO `{}`.`{}` ({}) FORMAT RowBinary",
+            "INSERT INTO `{}`.`{}` ({}) FORMAT Native",
             self.generation,
             rows.table.name,
             columns.join(", ")
@@ -94,8 +97,11 @@ impl ClickHouse {
             .client
             .insert_formatted_with(sql)
             .with_timeouts(Some(SEND_TIMEOUT), Some(END_TIMEOUT));
-        for piece in rows.bytes.chunks(PIECE_BYTES) {
-            insert.send(Bytes::copy_from_slice(piece)).await?;
+        for piece in &rows.pieces {
+            for start in (0..piece.len()).step_by(PIECE_BYTES) {
+                let end = piece.len().min(start + PIECE_BYTES);
+                insert.send(piece.slice(start..end)).await?;
+            }
         }
         insert.end().await
     }
