@@ -189,22 +189,31 @@ impl Payload {
     pub fn parse(event: &Event) -> Result<Self, UnreadablePayload> {
         let bytes = event.payload.as_slice();
         let parsed = match (event.source, event.kind.as_str()) {
-            (Source::Webhook, _) => serde_json::from_slice(bytes).map(Self::Webhook),
+            (Source::Webhook, _) => read(bytes).map(Self::Webhook),
             (Source::Snapshot, kind) if kind == SnapshotKind::Item.name() => {
-                serde_json::from_slice(bytes).map(Self::Item)
+                read(bytes).map(Self::Item)
             }
             (Source::Snapshot, kind) if kind == SnapshotKind::Repository.name() => {
-                serde_json::from_slice(bytes).map(Self::Repository)
+                read(bytes).map(Self::Repository)
             }
             (Source::Listing, kind) if kind == ListingKind::Issues.name() => {
-                serde_json::from_slice(bytes).map(Self::Listing)
+                read(bytes).map(Self::Listing)
             }
-            (Source::Gap, _) => serde_json::from_slice(bytes).map(Self::Gap),
+            (Source::Gap, _) => read(bytes).map(Self::Gap),
             (Source::Snapshot | Source::Listing | Source::Archive, _) => Ok(Self::Unread),
         };
         parsed.map_err(|error| UnreadablePayload {
             kind: event.kind.clone(),
             error: error.to_string(),
         })
+    }
+}
+
+/// Reads bytes that are nearly always UTF-8: to check that once costs less than to check it of every
+/// string. Where they are not, serde_json says what is wrong with them.
+fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> serde_json::Result<T> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(bytes),
     }
 }

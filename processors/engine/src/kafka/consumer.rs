@@ -199,9 +199,10 @@ impl Consumer {
         let defaults = [
             ("check.crcs", "true"),
             ("fetch.queue.backoff.ms", "10"),
-            ("queued.max.messages.kbytes", "16384"),
-            // Records are compressed to a tenth: one fetch holds about as much as the queue.
-            ("fetch.max.bytes", "2097152"),
+            ("queued.max.messages.kbytes", "32768"),
+            // Records are compressed to a tenth or less, and a fetch is decompressed at once: small
+            // ones keep that memory small.
+            ("fetch.max.bytes", "1048576"),
         ];
         let group = super::group(&options.topics);
         let own = [

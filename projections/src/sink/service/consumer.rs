@@ -73,9 +73,10 @@ pub(super) fn subscribe<'a>(
     topics: impl Iterator<Item = &'a str>,
 ) -> KafkaResult<Arc<Consumer>> {
     let defaults = [
-        ("queued.max.messages.kbytes", "16384"),
-        // Records are compressed to a tenth: one fetch holds about as much as the queue.
-        ("fetch.max.bytes", "2097152"),
+        ("queued.max.messages.kbytes", "32768"),
+        // Records are compressed to a tenth or less, and a fetch is decompressed at once: small ones
+        // keep that memory small.
+        ("fetch.max.bytes", "1048576"),
         ("fetch.queue.backoff.ms", "10"),
         ("statistics.interval.ms", "1000"),
         ("topic.metadata.refresh.interval.ms", "10000"),

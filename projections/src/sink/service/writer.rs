@@ -7,7 +7,7 @@ use super::crash::CrashPoint;
 use super::status::{Phase, Status};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::time::Instant;
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
@@ -21,6 +21,8 @@ pub(super) struct Work {
     pub(super) offsets: Offsets,
     /// The assignment under which it was read.
     pub(super) assignment: u64,
+    /// Given back when all is done.
+    pub(super) room: OwnedSemaphorePermit,
 }
 
 /// What the writer works with.
@@ -41,9 +43,9 @@ impl<S: Store> Writer<S> {
         while let Some(work) = work.recv().await {
             let began = *since.get_or_insert_with(Instant::now);
             let mut figures_took = Duration::ZERO;
-            for step in &work.steps {
+            for step in work.steps {
                 let step_began = Instant::now();
-                if !self.until_done(step).await {
+                if !self.until_done(&step).await {
                     return;
                 }
                 let took = step_began.elapsed();
@@ -51,7 +53,7 @@ impl<S: Store> Writer<S> {
                 if let Step::Recompute(_) = step {
                     figures_took += took;
                 }
-                (self.reached)(CrashPoint::after(step));
+                (self.reached)(CrashPoint::after(&step));
             }
             if !work.offsets.is_empty() {
                 since = None;
@@ -63,6 +65,7 @@ impl<S: Store> Writer<S> {
                     status.last_figures = Some((Instant::now(), figures_took));
                 });
             }
+            drop(work.room);
         }
     }
 
