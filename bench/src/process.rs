@@ -51,11 +51,20 @@ impl Process {
 
     /// The most memory that it ever had resident.
     pub(crate) fn peak_memory_bytes(self) -> Result<u64> {
+        self.status_bytes("VmHWM:")
+    }
+
+    /// The memory that it has resident now.
+    pub(crate) fn memory_bytes(self) -> Result<u64> {
+        self.status_bytes("VmRSS:")
+    }
+
+    fn status_bytes(self, field: &str) -> Result<u64> {
         let path = format!("/proc/{}/status", self.0);
         let status = std::fs::read_to_string(&path).context(path)?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
         let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        Ok(1024 * kilobytes.context("the kernel tells no peak memory")?)
+        Ok(1024 * kilobytes.context("the kernel tells no memory")?)
     }
 
     /// A field of `/proc/PID/stat`, counted from the process's state on.
@@ -86,6 +95,7 @@ mod tests {
             sum = std::hint::black_box(sum + 1);
         }
         assert!(sum > 0);
-        assert!(this.peak_memory_bytes().unwrap() > 1 << 20);
+        assert!(this.memory_bytes().unwrap() > 1 << 20);
+        assert!(this.peak_memory_bytes().unwrap() >= this.memory_bytes().unwrap());
     }
 }

@@ -153,6 +153,7 @@ async fn read_barely(places: &Places, events: usize) -> Result<Reader> {
         seconds,
         cpu_us: part.process.cpu()?.as_secs_f64() * 1e6 / events as f64,
         peak_memory_mb: part.process.peak_memory_bytes()? as f64 / 1e6,
+        memory_mb: part.process.memory_bytes()? as f64 / 1e6,
         ..Reader::default()
     };
     part.stop().await?;
@@ -194,6 +195,7 @@ async fn read(stack: &Stack, places: &Places, events: usize) -> Result<Reader> {
         kafka_cpu_us: each(stack.kafka.cpu()? - before.0),
         clickhouse_cpu_us: each(stack.clickhouse.cpu()? - before.1),
         peak_memory_mb: part.process.peak_memory_bytes()? as f64 / 1e6,
+        memory_mb: part.process.memory_bytes()? as f64 / 1e6,
     };
     part.stop().await?;
     Ok(reader)

@@ -64,6 +64,8 @@ pub(crate) struct Reader {
     pub(crate) kafka_cpu_us: f64,
     pub(crate) clickhouse_cpu_us: f64,
     pub(crate) peak_memory_mb: f64,
+    /// At the end.
+    pub(crate) memory_mb: f64,
 }
 
 impl Reader {
@@ -78,6 +80,7 @@ impl Reader {
             kafka_cpu_us: of(|it| it.kafka_cpu_us),
             clickhouse_cpu_us: of(|it| it.clickhouse_cpu_us),
             peak_memory_mb: of(|it| it.peak_memory_mb),
+            memory_mb: of(|it| it.memory_mb),
         }
     }
 }
@@ -160,11 +163,18 @@ impl Replay {
             self.mean_bytes / 1e3,
             self.ratio
         );
-        println!("              events/s   CPU µs/event   Kafka   ClickHouse   peak MB");
+        println!(
+            "              events/s   CPU µs/event   Kafka   ClickHouse   peak MB   MB at end"
+        );
         for (name, it) in [("control", &self.control), ("gapless", &self.gapless)] {
             println!(
-                "  {name:<10}{:>10.0}{:>15.1}{:>8.1}{:>13.1}{:>10.0}",
-                it.per_second, it.cpu_us, it.kafka_cpu_us, it.clickhouse_cpu_us, it.peak_memory_mb
+                "  {name:<10}{:>10.0}{:>15.1}{:>8.1}{:>13.1}{:>10.0}{:>12.0}",
+                it.per_second,
+                it.cpu_us,
+                it.kafka_cpu_us,
+                it.clickhouse_cpu_us,
+                it.peak_memory_mb,
+                it.memory_mb
             );
         }
         println!(

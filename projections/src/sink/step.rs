@@ -1,11 +1,12 @@
-//! What the sink decides to do: steps, executed in order.
+//! What the sink decides to do: steps, executed in order; of one kind, in any order.
 
 use crate::rollup::Rollup;
 use crate::table::{Cell, Rows};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// One step. Each is harmless when done twice, and so is every prefix of a batch.
+/// One step. Each is harmless when done twice, and so is every prefix of a batch, and any part of
+/// those of one kind that come next.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// Store rows.

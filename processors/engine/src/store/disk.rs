@@ -20,7 +20,7 @@ const POSITION: TableDefinition<'_, &str, (u32, i64, i64)> = TableDefinition::ne
 const POSITION_KEY: &str = "position";
 
 /// Memory for pages of one partition's file. The task keeps decoded states on top of it.
-const CACHE_BYTES: usize = 16 * 1_048_576;
+const CACHE_BYTES: usize = 8 * 1_048_576;
 
 const fn table(column: Column) -> TableDefinition<'static, &'static str, &'static [u8]> {
     match column {

@@ -1,10 +1,12 @@
-//! Does the steps, one batch after the other, each until it is done.
+//! Does the steps, one batch after the other, each until it is done: pairs, then rows, then figures,
+//! and of each kind several at a time.
 
 use super::super::projector::Offsets;
 use super::super::step::{Step, Store};
 use super::consumer::{self, Consumer};
 use super::crash::CrashPoint;
 use super::status::{Phase, Status};
+use futures_util::stream::{self, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
@@ -12,6 +14,8 @@ use tokio::time::Instant;
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LAST_BACKOFF: Duration = Duration::from_secs(5);
+/// A statement keeps one of ClickHouse's cores busy most of the time.
+const STEPS_AT_A_TIME: usize = 4;
 
 /// Work for the writer.
 pub(super) struct Work {
@@ -38,22 +42,21 @@ pub(super) struct Writer<S> {
 
 impl<S: Store> Writer<S> {
     /// Works until there is no more, or until a step fails while the sink is stopping.
-    pub(super) async fn run(mut self, mut work: mpsc::Receiver<Work>) {
+    pub(super) async fn run(self, mut work: mpsc::Receiver<Work>) {
         let mut since = None;
         while let Some(work) = work.recv().await {
             let began = *since.get_or_insert_with(Instant::now);
             let mut figures_took = Duration::ZERO;
-            for step in work.steps {
-                let step_began = Instant::now();
-                if !self.until_done(&step).await {
+            let is_same =
+                |one: &Step, next: &Step| CrashPoint::after(one) == CrashPoint::after(next);
+            for alike in work.steps.chunk_by(is_same) {
+                let alike_began = Instant::now();
+                if !self.all_done(alike).await {
                     return;
                 }
-                let took = step_began.elapsed();
-                tracing::debug!(step = step.describe(), ?took, "done");
-                if let Step::Recompute(_) = step {
-                    figures_took += took;
+                if let [Step::Recompute(_), ..] = alike {
+                    figures_took = alike_began.elapsed();
                 }
-                (self.reached)(CrashPoint::after(&step));
             }
             if !work.offsets.is_empty() {
                 since = None;
@@ -65,12 +68,36 @@ impl<S: Store> Writer<S> {
                     status.last_figures = Some((Instant::now(), figures_took));
                 });
             }
-            drop(work.room);
+            drop((work.steps, work.room));
         }
     }
 
+    /// Does steps of one kind, several at a time: each is another table's, or computes figures from
+    /// rows that are all stored, so that their order does not matter. False where one was given up.
+    async fn all_done(&self, steps: &[Step]) -> bool {
+        let steps: Vec<_> = steps.iter().map(|step| self.done(step)).collect();
+        let mut done = stream::iter(steps).buffer_unordered(STEPS_AT_A_TIME);
+        while let Some(is_done) = done.next().await {
+            if !is_done {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn done(&self, step: &Step) -> bool {
+        let began = Instant::now();
+        let is_done = self.until_done(step).await;
+        if is_done {
+            tracing::debug!(step = step.describe(), took = ?began.elapsed(), "done");
+            (self.reached)(CrashPoint::after(step));
+        }
+        is_done
+    }
+
     /// Does `step`, however often ClickHouse refuses; false where it was given up.
-    async fn until_done(&mut self, step: &Step) -> bool {
+    async fn until_done(&self, step: &Step) -> bool {
+        let mut stopping = self.stopping.clone();
         let mut backoff = FIRST_BACKOFF;
         loop {
             match self.store.execute(step).await {
@@ -92,7 +119,7 @@ impl<S: Store> Writer<S> {
             }
             tokio::select! {
                 () = tokio::time::sleep(backoff) => backoff = (2 * backoff).min(LAST_BACKOFF),
-                _ = self.stopping.wait_for(|stopping| *stopping) => return false,
+                _ = stopping.wait_for(|stopping| *stopping) => return false,
             }
         }
     }
