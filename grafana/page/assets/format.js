@@ -68,11 +68,14 @@ export function text(value, field) {
   return unit ? `${shown} ${unit}` : shown;
 }
 
+/** How many decimals tell a tick from its neighbours: those that it has, at most three. */
+const needed = (value) => [0, 1, 2].find((count) => Math.abs(value - Number(value.toFixed(count))) < 1e-9) ?? 3;
+
 /** A value for an axis: short. */
 export function tick(value, field) {
   const unit = field?.config?.unit;
-  if (unit === 'percentunit') return `${number(100 * value, Number.isInteger(Math.round(1e6 * value) / 1e4) ? 0 : 1)} %`;
-  return text(value, { kind: 'number', config: { unit, decimals: Number.isInteger(value) ? 0 : 1 } });
+  const decimals = needed(unit === 'percentunit' ? 100 * value : value);
+  return text(value, { kind: 'number', config: { unit, decimals } });
 }
 
 /** Rows as CSV (RFC 4180): values as they came, times in ISO 8601. */
