@@ -43,7 +43,8 @@ pub(crate) async fn run(places: &Places, webhook: bool, readers: bool) -> Result
                 .spawn(move || processors::run(options, &processors::Status::default(), &stop))?,
         );
         let options = projections::Options {
-            kafka: [("bootstrap.servers".to_owned(), places.bootstrap.clone())].into(),
+            bootstrap: places.bootstrap.clone(),
+            client_settings: Vec::new(),
             topics: places.topics(),
             clickhouse: places.clickhouse(),
             reached: |_| {},

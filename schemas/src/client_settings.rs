@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 ///
 /// `defaults` and `own` use the first names of settings. Several have a second one, and librdkafka
 /// is told settings in no particular order, so that the second name would sometimes win; hence what
-/// is given back has first names only. Source of the names: librdkafka's `CONFIGURATION.md`.
+/// is given back has one name of each that is listed here. What is added to `own` anywhere and has a
+/// second name must be listed too. Source of the names: librdkafka's `CONFIGURATION.md`.
 pub fn client_settings<'a>(
     defaults: &[(&str, &str)],
     configured: impl IntoIterator<Item = (&'a String, &'a String)>,
@@ -32,10 +33,11 @@ pub fn client_settings<'a>(
 
 /// The name that we use for a setting.
 fn first_name(name: &str) -> &str {
-    const SECOND_NAMES: [(&str, &str); 8] = [
+    const SECOND_NAMES: [(&str, &str); 9] = [
         ("auto.commit.enable", "enable.auto.commit"),
         ("compression.codec", "compression.type"),
         ("delivery.timeout.ms", "message.timeout.ms"),
+        ("max.in.flight", "max.in.flight.requests.per.connection"),
         ("max.partition.fetch.bytes", "fetch.message.max.bytes"),
         ("message.send.max.retries", "retries"),
         ("metadata.broker.list", "bootstrap.servers"),

@@ -386,11 +386,9 @@ async fn run_projections(
     status: watch::Sender<projections::Status>,
     stopping: watch::Receiver<bool>,
 ) -> Result<()> {
-    let kafka = std::iter::once(("bootstrap.servers".to_owned(), member.bootstrap_servers))
-        .chain(member.settings)
-        .collect();
     let options = projections::Options {
-        kafka,
+        bootstrap: member.bootstrap_servers,
+        client_settings: member.settings,
         topics: places.topics,
         clickhouse: places.clickhouse,
         reached: |point| crash::reached(point.name()),

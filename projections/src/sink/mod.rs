@@ -15,4 +15,4 @@ pub use clickhouse::{ClickHouse, ClickHouseOptions, SetupError, make_live, prepa
 pub use memory::Memory;
 pub use projector::{Batch, Bounds, Offsets, Projector, Record, Refused};
 pub use service::{CrashPoint, Error, Options, Phase, Status, run};
-pub use step::{Recompute, Step, Store, StoreError};
+pub use step::{Recompute, Step, StepKind, Store, StoreError};

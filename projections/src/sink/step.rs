@@ -15,6 +15,18 @@ pub enum Step {
     Recompute(Recompute),
 }
 
+/// What a step does, in the order of writing. Steps of one kind do not depend on each other: each
+/// stores another table's rows, or computes figures from rows, never from figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StepKind {
+    /// Pairs of an index: which keys an entity counts under, stored before the entity's row.
+    Pairs,
+    /// Rows.
+    Rows,
+    /// Figures that follow from rows.
+    Figures,
+}
+
 /// Figures to compute again: every key that one of the entities ever counted under.
 #[derive(Clone, Debug)]
 pub struct Recompute {
@@ -27,6 +39,16 @@ pub struct Recompute {
 }
 
 impl Step {
+    /// Its kind.
+    pub const fn kind(&self) -> StepKind {
+        match self {
+            // An index has no versions.
+            Self::Insert(rows) if rows.table.versioned => StepKind::Rows,
+            Self::Insert(_) => StepKind::Pairs,
+            Self::Recompute(_) => StepKind::Figures,
+        }
+    }
+
     /// What it does, for logs.
     pub fn describe(&self) -> String {
         match self {

@@ -10,7 +10,6 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -19,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn options(kafka: &str, clickhouse: ClickHouseOptions) -> Options {
     Options {
-        kafka: BTreeMap::from([("bootstrap.servers".to_owned(), kafka.to_owned())]),
+        bootstrap: kafka.to_owned(),
+        client_settings: Vec::new(),
         topics: Topics::new("gapless", 2),
         clickhouse,
         reached: |_| {},

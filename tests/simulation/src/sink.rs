@@ -110,8 +110,10 @@ impl Sink {
         }
     }
 
-    /// Does the steps; false where it died among them.
+    /// Does the steps, those of one kind in any order; false where it died among them.
     fn execute(&mut self, steps: &[Step], counts: &mut Counts) -> bool {
+        let mut steps: Vec<&Step> = steps.iter().collect();
+        steps.sort_by_cached_key(|step| (step.kind(), self.chance.between(0, i64::MAX)));
         for step in steps {
             if self.chance.happens(self.crash_rate) {
                 counts.add("crash of the sink between steps");

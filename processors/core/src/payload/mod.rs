@@ -210,7 +210,7 @@ impl Payload {
 }
 
 /// Reads bytes that are nearly always UTF-8: to check that once costs less than to check it of every
-/// string. Where they are not, serde_json says what is wrong with them.
+/// string. Where they are not, serde_json decides.
 fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> serde_json::Result<T> {
     match std::str::from_utf8(bytes) {
         Ok(text) => serde_json::from_str(text),

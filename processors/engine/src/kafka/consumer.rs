@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 
 /// At most this many events in a batch.
 const BATCH_EVENTS: usize = 2_000;
-/// At most this many bytes in a batch.
+/// At most this many bytes are read for a batch; what is kept of them is far less, but for what
+/// cannot be read.
 const BATCH_BYTES: usize = 16 * 1_048_576;
 /// How long a batch is gathered once its first event is there: what each batch costs apart from
 /// its events (a commit on disk, acknowledgements) is paid a few times a second only.

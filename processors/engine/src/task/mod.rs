@@ -42,7 +42,7 @@ pub struct Settings {
     pub epoch: u16,
     /// How long detectors wait.
     pub patience: Patience,
-    /// Reads what an earlier life wrote.
+    /// Reads events, and what an earlier life wrote.
     pub codec: Codec,
 }
 

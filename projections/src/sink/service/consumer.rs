@@ -12,7 +12,6 @@ use rdkafka::consumer::{
 use rdkafka::error::KafkaResult;
 use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -65,10 +64,36 @@ impl ConsumerContext for Context {
     }
 }
 
-/// A consumer of `topics`, in `group`. `settings` are librdkafka's own (addresses, TLS, SASL);
-/// they cannot change what correctness rests on.
+/// Where Kafka is, and librdkafka's further settings.
+#[derive(Clone)]
+pub(super) struct Kafka {
+    pub(super) bootstrap: String,
+    pub(super) settings: Vec<(String, String)>,
+}
+
+impl Kafka {
+    /// What clients of `group` are told. The configuration cannot change what correctness rests on.
+    fn client(&self, group: &str, defaults: &[(&str, &str)]) -> ClientConfig {
+        let own = [
+            ("bootstrap.servers", self.bootstrap.as_str()),
+            ("group.id", group),
+            ("group.protocol", "classic"),
+            ("partition.assignment.strategy", "range"),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("auto.offset.reset", "earliest"),
+        ];
+        let configured = self.settings.iter().map(|(name, value)| (name, value));
+        let settings = client_settings(defaults, configured, &own, |name| {
+            tracing::warn!(name, "a Kafka setting is Gapless's own and stays as it is");
+        });
+        settings.into_iter().collect()
+    }
+}
+
+/// A consumer of `topics`, in `group`.
 pub(super) fn subscribe<'a>(
-    settings: &BTreeMap<String, String>,
+    kafka: &Kafka,
     group: &str,
     topics: impl Iterator<Item = &'a str>,
 ) -> KafkaResult<Arc<Consumer>> {
@@ -82,17 +107,7 @@ pub(super) fn subscribe<'a>(
         ("topic.metadata.refresh.interval.ms", "10000"),
         ("check.crcs", "true"),
     ];
-    let own = [
-        ("group.id", group),
-        ("partition.assignment.strategy", "range"),
-        ("enable.auto.commit", "false"),
-        ("enable.auto.offset.store", "false"),
-        ("auto.offset.reset", "earliest"),
-    ];
-    let settings = client_settings(&defaults, settings, &own, |name| {
-        tracing::warn!(name, "a Kafka setting is Gapless's own and stays as it is");
-    });
-    let mut config: ClientConfig = settings.into_iter().collect();
+    let mut config = kafka.client(group, &defaults);
     config.set_log_level(RDKafkaLogLevel::Warning);
     let context = Context {
         lag: AtomicU64::new(UNKNOWN),
@@ -110,19 +125,12 @@ pub(super) fn subscribe<'a>(
 /// Kafka does not answer, or the group has members. Reaction: retry; a member that died is given up
 /// after its session.
 pub(super) fn begin_anew<'a>(
-    settings: &BTreeMap<String, String>,
+    kafka: &Kafka,
     group: &str,
     topics: impl Iterator<Item = &'a str>,
     partitions: i32,
 ) -> KafkaResult<bool> {
-    let mut config = ClientConfig::new();
-    for (name, value) in settings {
-        config.set(name, value);
-    }
-    let consumer: BaseConsumer = config
-        .set("group.id", group)
-        .set("enable.auto.commit", "false")
-        .create()?;
+    let consumer: BaseConsumer = kafka.client(group, &[]).create()?;
     let mut all = TopicPartitionList::new();
     for topic in topics {
         all.add_partition_range(topic, 0, partitions - 1);

@@ -1,6 +1,6 @@
 //! Named places in the order of writing; tests of real processes die at each.
 
-use super::super::step::Step;
+use super::super::step::{Step, StepKind};
 
 /// A place between two steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +36,10 @@ impl CrashPoint {
 
     /// Where the sink is once `step` is done.
     pub(super) const fn after(step: &Step) -> Self {
-        match step {
-            // An index has no versions.
-            Step::Insert(rows) if rows.table.versioned => Self::RowsInserted,
-            Step::Insert(_) => Self::PairsInserted,
-            Step::Recompute(_) => Self::FiguresComputed,
+        match step.kind() {
+            StepKind::Pairs => Self::PairsInserted,
+            StepKind::Rows => Self::RowsInserted,
+            StepKind::Figures => Self::FiguresComputed,
         }
     }
 }

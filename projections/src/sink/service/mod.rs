@@ -6,8 +6,8 @@
 //!
 //! **Rows** are handed over when the first of them has waited [`LINGER`]. **Figures** follow, and
 //! with them the commit, as soon as they take no more than a fifth of the time: under load each is
-//! computed for many changes at once, at the latest after [`FIGURES_WITHIN`], and rows are not held
-//! up by them. **Behind** by many records, rows wait until their table is full ([`BOUNDS`]) or
+//! computed for many changes at once, at the latest after [`FIGURES_WITHIN`], and rows wait for one
+//! computation of them at most. **Behind** by many records, rows wait until their table is full ([`BOUNDS`]) or
 //! figures are due: a replay inserts few large blocks, each of which costs ClickHouse about as much
 //! as a small one.
 //!
@@ -33,7 +33,7 @@ pub use status::{Phase, Status};
 use super::clickhouse::{ClickHouse, ClickHouseOptions, SetupError, is_empty, prepare};
 use super::projector::{Bounds, Offsets, Projector, Record, Refused};
 use super::step::Step;
-use consumer::Consumer;
+use consumer::{Consumer, Kafka};
 use gapless_schemas::{Codec, Topics};
 use rdkafka::Message;
 use rdkafka::consumer::Consumer as _;
@@ -42,6 +42,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 use writer::{Work, Writer};
@@ -65,21 +66,34 @@ const BOUNDS: Bounds = Bounds {
     events_bytes: 64 << 20,
     entities: 10_000,
 };
+/// How many pieces of work the writer has at most.
+const AT_THE_WRITER: usize = 1;
 /// How long to wait before ClickHouse is asked again for the tables.
 const SETUP_RETRY: Duration = Duration::from_secs(1);
 
 /// How to run the sink.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// librdkafka's settings: `bootstrap.servers`, TLS, SASL, `group.instance.id` for static
-    /// membership.
-    pub kafka: BTreeMap<String, String>,
+    /// Kafka's bootstrap servers.
+    pub bootstrap: String,
+    /// Further librdkafka settings: TLS, SASL, `group.instance.id` for static membership. Those that
+    /// a promise rests on stay ours.
+    pub client_settings: Vec<(String, String)>,
     /// The topics to read; their generation is that of the tables.
     pub topics: Topics,
     /// Where to write.
     pub clickhouse: ClickHouseOptions,
     /// Called at every crash point; a test of real processes dies there.
     pub reached: fn(CrashPoint),
+}
+
+impl Options {
+    fn kafka(&self) -> Kafka {
+        Kafka {
+            bootstrap: self.bootstrap.clone(),
+            settings: self.client_settings.clone(),
+        }
+    }
 }
 
 /// The sink cannot go on. Reaction: stop, and show it to a person.
@@ -120,10 +134,10 @@ pub async fn run(
             () = agree(&options, &group, &projector, &status) => true,
         };
     if is_ready {
-        let consumer = consumer::subscribe(&options.kafka, &group, projector.topics())?;
+        let consumer = consumer::subscribe(&options.kafka(), &group, projector.topics())?;
         status.send_modify(|status| status.phase = Phase::Running);
         let (stop, stopping) = watch::channel(false);
-        let (work, works) = mpsc::channel(1);
+        let (work, works) = mpsc::channel(AT_THE_WRITER);
         let writer = Writer {
             store: ClickHouse::new(&options.clickhouse, options.topics.generation),
             consumer: Arc::clone(&consumer),
@@ -174,7 +188,7 @@ async fn agree(
         let error = match is_empty(&options.clickhouse, options.topics.generation).await {
             Ok(false) => return,
             Ok(true) => {
-                let (kafka, group) = (options.kafka.clone(), group.to_owned());
+                let (kafka, group) = (options.kafka(), group.to_owned());
                 let (topics, partitions) = (topics.clone(), options.topics.partitions);
                 let begun = tokio::task::spawn_blocking(move || {
                     let topics = topics.iter().map(String::as_str);
@@ -206,7 +220,7 @@ struct Reader {
     projector: Projector,
     consumer: Arc<Consumer>,
     work: mpsc::Sender<Work>,
-    /// Room for one piece of work at the writer: taken with it, and given back when it is done.
+    /// Room at the writer: taken for a piece of work, and given back when it is done.
     room: Arc<Semaphore>,
     status: watch::Sender<Status>,
     assignment: u64,
@@ -234,7 +248,7 @@ impl Reader {
             projector,
             consumer,
             work,
-            room: Arc::new(Semaphore::new(1)),
+            room: Arc::new(Semaphore::new(AT_THE_WRITER)),
             status,
             assignment,
             rows_since: None,
@@ -364,19 +378,16 @@ impl Reader {
     /// Here and below nothing is taken out of the projector before there is room for it: dropped
     /// while it waits, this has done nothing, and no offset can be committed without its rows.
     async fn hand_over_rows(&mut self, bounds: &Bounds) {
-        if let Some(room) = self.room().await {
-            let steps = self.projector.take_full(bounds);
-            self.send(steps, BTreeMap::new(), room);
-        }
+        let room = self.room().await;
+        let steps = self.projector.take_full(bounds);
+        self.send(steps, BTreeMap::new(), room);
     }
 
     /// Hands over all that was read, with its figures and offsets.
     async fn hand_over_all(&mut self) {
         self.notice_rebalance();
         if self.figures_since.is_some() {
-            let Some(room) = self.room().await else {
-                return;
-            };
+            let room = self.room().await;
             self.rows_since = None;
             self.figures_since = None;
             let batch = self.projector.take_figures();
@@ -391,18 +402,21 @@ impl Reader {
     }
 
     /// Waits until the writer has done what it was given.
-    async fn room(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.room).acquire_owned().await.ok()
+    async fn room(&self) -> OwnedSemaphorePermit {
+        let room = Arc::clone(&self.room).acquire_owned().await;
+        room.expect("nobody closes it")
     }
 
-    /// The channel has room where the writer has; it is closed only where the sink ends.
+    /// The channel is closed only where the writer has ended, and the sink with it; it is never full,
+    /// since it has as much room as there is in all.
     fn send(&self, steps: Vec<Step>, offsets: Offsets, room: OwnedSemaphorePermit) {
-        let _ = self.work.try_send(Work {
+        let sent = self.work.try_send(Work {
             steps,
             offsets,
             assignment: self.assignment,
             room,
         });
+        debug_assert!(!matches!(sent, Err(TrySendError::Full(_))));
     }
 
     /// Hands over what is left.

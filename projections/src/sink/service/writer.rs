@@ -14,8 +14,9 @@ use tokio::time::Instant;
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LAST_BACKOFF: Duration = Duration::from_secs(5);
-/// A statement keeps one of ClickHouse's cores busy most of the time.
-const STEPS_AT_A_TIME: usize = 4;
+/// A statement keeps one of ClickHouse's cores busy most of the time, and takes its share of
+/// ClickHouse's memory.
+const STEPS_AT_A_TIME: usize = 2;
 
 /// Work for the writer.
 pub(super) struct Work {
@@ -47,13 +48,13 @@ impl<S: Store> Writer<S> {
         while let Some(work) = work.recv().await {
             let began = *since.get_or_insert_with(Instant::now);
             let mut figures_took = Duration::ZERO;
-            let is_same =
-                |one: &Step, next: &Step| CrashPoint::after(one) == CrashPoint::after(next);
-            for alike in work.steps.chunk_by(is_same) {
+            for alike in work.steps.chunk_by(|one, next| one.kind() == next.kind()) {
                 let alike_began = Instant::now();
                 if !self.all_done(alike).await {
                     return;
                 }
+                self.status
+                    .send_modify(|status| status.phase = Phase::Running);
                 if let [Step::Recompute(_), ..] = alike {
                     figures_took = alike_began.elapsed();
                 }
@@ -73,7 +74,8 @@ impl<S: Store> Writer<S> {
     }
 
     /// Does steps of one kind, several at a time: each is another table's, or computes figures from
-    /// rows that are all stored, so that their order does not matter. False where one was given up.
+    /// rows that are all stored, so that their order does not matter (see [`StepKind`](super::super::step::StepKind)).
+    /// False where one was given up.
     async fn all_done(&self, steps: &[Step]) -> bool {
         let steps: Vec<_> = steps.iter().map(|step| self.done(step)).collect();
         let mut done = stream::iter(steps).buffer_unordered(STEPS_AT_A_TIME);
@@ -102,12 +104,10 @@ impl<S: Store> Writer<S> {
         loop {
             match self.store.execute(step).await {
                 Ok(()) => {
-                    self.status.send_modify(|status| {
-                        status.phase = Phase::Running;
-                        if let Step::Insert(rows) = step {
-                            status.rows += rows.count as u64;
-                        }
-                    });
+                    if let Step::Insert(rows) = step {
+                        self.status
+                            .send_modify(|status| status.rows += rows.count as u64);
+                    }
                     return true;
                 }
                 Err(error) => {

@@ -74,9 +74,15 @@ impl RowsBuilder {
 
     /// Appends a row given as values, one for each column that rows bring.
     pub(crate) fn push_values<'a>(&mut self, values: impl IntoIterator<Item = Value<'a>>) {
-        for (column, value) in self.columns.iter_mut().zip(values) {
+        let mut columns = self.columns.iter_mut();
+        for value in values {
+            let column = columns.next().expect("a row has a value for each column");
             encode(column.ty, &value, &mut column.buffers);
         }
+        assert!(
+            columns.next().is_none(),
+            "a row has a value for each column"
+        );
         self.count += 1;
     }
 
