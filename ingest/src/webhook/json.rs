@@ -205,8 +205,8 @@ impl<'a> Scanner<'a> {
 /// How many bytes at the start of `text` are themselves in a string: no quote, backslash or control
 /// character.
 ///
-/// Most strings have 5 to 60 bytes, too few for a search with vector instructions to pay: eight
-/// bytes at a time are twice as fast. A byte of `x` is less than `n` where `x - n` has its highest
+/// Most strings are short. Eight bytes at a time, in place of `memchr` and a second pass, took 6 µs
+/// of 36 from the webhook's work on a payload of 10 KB (`gapless-bench stages`). A byte of `x` is less than `n` where `x - n` has its highest
 /// bit and `x` has not; a borrow can only spoil the bytes above one that was found, and the lowest
 /// one counts.
 fn plain_bytes(text: &[u8]) -> usize {

@@ -60,8 +60,9 @@ const ALL: Bounds = Bounds {
     events_bytes: 0,
     entities: 0,
 };
-/// An entity's row has about 2 KB. ClickHouse merges few large blocks more cheaply than many small
-/// ones: 64 MB take a third less of its time than 32 MB.
+/// An entity's row has about 2 KB. ClickHouse takes in few large blocks more cheaply than many
+/// small ones: 128 MB took 30 % less CPU a row than 32 MB, and this is what memory allows between them
+/// (`docs/decisions/0008-blocks-for-clickhouse.md`).
 const BOUNDS: Bounds = Bounds {
     events_bytes: 64 << 20,
     entities: 10_000,
