@@ -8,6 +8,11 @@ use std::fmt::Write as _;
 /// each merge of such parts as many again.
 const WIDE_PART_BYTES: u64 = 256 << 20;
 
+/// How many parts of a table with large columns are merged at once, at the least. To merge such a
+/// row costs as much as to insert it, so it is done seldom, of many parts at a time; readers of these
+/// tables look for few rows by their key, in however many parts.
+const LARGE_ROWS_MERGED_PARTS: u64 = 16;
+
 /// `text` as a string literal.
 pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
@@ -43,8 +48,14 @@ pub(crate) fn create_table(table: &Table) -> String {
     let key = table.key.join(", ");
     let _ = write!(
         sql,
-        ") ENGINE = {engine} ORDER BY ({key})\nSETTINGS min_bytes_for_wide_part = {WIDE_PART_BYTES}\nCOMMENT {}",
-        quoted(table.meaning)
+        ") ENGINE = {engine} ORDER BY ({key})\nSETTINGS min_bytes_for_wide_part = {WIDE_PART_BYTES}"
     );
+    if columns.iter().any(|column| column.large) {
+        let _ = write!(
+            sql,
+            ", min_parts_to_merge_at_once = {LARGE_ROWS_MERGED_PARTS}"
+        );
+    }
+    let _ = write!(sql, "\nCOMMENT {}", quoted(table.meaning));
     sql
 }

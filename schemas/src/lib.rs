@@ -7,6 +7,7 @@ mod client_settings;
 mod codec;
 mod dead_letter;
 mod event;
+mod event_datum;
 pub mod ids;
 mod named;
 mod refetch;

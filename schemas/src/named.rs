@@ -22,6 +22,11 @@ macro_rules! named {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
             }
+
+            /// The one of this name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|known| known.name() == name)
+            }
         }
 
         impl serde::Serialize for $enum {
@@ -41,8 +46,7 @@ macro_rules! named {
                     }
 
                     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<$enum, E> {
-                        let mut all = $enum::ALL.into_iter();
-                        all.find(|known| known.name() == name)
+                        $enum::from_name(name)
                             .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(name), &self))
                     }
                 }

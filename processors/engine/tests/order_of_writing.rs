@@ -56,7 +56,7 @@ fn webhook(second: i64, payload: &[u8]) -> Input {
         payload: payload.to_vec(),
     };
     let value = Codec::embedded().encode(&event).unwrap();
-    Input::read(&Codec::embedded(), 0, &value)
+    Input::read(&Codec::embedded(), 0, &value, &mut None)
 }
 
 fn issue(second: i64, number: i64, state: &str) -> Input {
@@ -74,7 +74,7 @@ fn issue(second: i64, number: i64, state: &str) -> Input {
 /// Batches of a small life: issue 2 is missing long enough to become a gap, then arrives; among
 /// them a value that is no event and a payload that is no JSON.
 fn batches() -> Vec<Vec<Input>> {
-    let no_event = Input::read(&Codec::embedded(), 0, b"no event");
+    let no_event = Input::read(&Codec::embedded(), 0, b"no event", &mut None);
     let mut batches = vec![
         vec![issue(10, 1, "open"), issue(11, 3, "open")],
         vec![issue(12, 1, "closed"), no_event],

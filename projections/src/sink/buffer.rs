@@ -7,7 +7,7 @@ use crate::table::{Cell, Column, Mapped, RowsBuilder, Table, Value};
 use std::collections::BTreeMap;
 
 /// How many entities one recomputation names: its statement stays a few hundred kilobytes.
-const ENTITIES_A_STEP: usize = 2_000;
+const ENTITIES_A_STEP: usize = 10_000;
 
 /// Which rows a table's records make, and which figures follow from them.
 pub(super) struct Target<R: 'static> {

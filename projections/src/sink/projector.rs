@@ -17,7 +17,7 @@ use crate::origin::Origin;
 use crate::pull_requests::{self, PullRequestRow};
 use crate::repositories::{self, RepositoryRow};
 use crate::{issues_daily, pull_requests_daily};
-use gapless_schemas::{Codec, DecodeError, SchemaId, StateTopic, Topics, version};
+use gapless_schemas::{Codec, DecodeError, Event, SchemaId, StateTopic, Topics, version};
 use std::collections::{BTreeMap, HashMap};
 
 /// A record as it was read.
@@ -97,6 +97,8 @@ pub struct Projector {
     blocks: Buffer<BlockRow>,
     gaps: Buffer<GapRow>,
     offsets: Offsets,
+    /// The last event, in whose buffers the next is read.
+    spare: Option<Event>,
 }
 
 impl Projector {
@@ -140,6 +142,7 @@ impl Projector {
                 Some(&gaps::ROLLUP),
             )),
             offsets: Offsets::new(),
+            spare: None,
         }
     }
 
@@ -185,7 +188,7 @@ impl Projector {
         };
         match input {
             Input::Events => {
-                let event: gapless_schemas::Event = self.codec.decode(value)?;
+                let event = self.codec.decode_event(value, self.spare.take())?;
                 let place = place(&event.host, event.repository_id.unwrap_or(0));
                 let version = place.version;
                 let row = EventRow {
@@ -196,6 +199,7 @@ impl Projector {
                 // All that tell no day would make one bucket, counted anew with every batch.
                 let counts = row.event.occurred_at.is_some();
                 self.events.push(&row, &place, counts);
+                self.spare = Some(row.event);
             }
             Input::State(StateTopic::PullRequests) => {
                 let state: gapless_schemas::PullRequest = self.codec.decode(value)?;

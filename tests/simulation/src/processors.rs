@@ -310,8 +310,9 @@ impl Processors {
         let records = self
             .broker
             .read(&self.settings.events_topic, partition, running.next, most);
+        let (codec, mut spare) = (&self.settings.codec, None);
         let input =
-            |Record { offset, value, .. }| Some(Input::read(&self.settings.codec, offset, &value?));
+            |Record { offset, value, .. }| Some(Input::read(codec, offset, &value?, &mut spare));
         records.into_iter().filter_map(input).collect()
     }
 

@@ -19,12 +19,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// At most this many events in a batch.
-const BATCH_EVENTS: usize = 2_000;
+const BATCH_EVENTS: usize = 6_000;
 /// At most this many bytes are read for a batch; what is kept of them is far less, but for what
 /// cannot be read.
-const BATCH_BYTES: usize = 16 * 1_048_576;
-/// How long a batch is gathered once its first event is there: what each batch costs apart from
-/// its events (a commit on disk, acknowledgements) is paid a few times a second only.
+const BATCH_BYTES: usize = 64 * 1_048_576;
+/// How long a batch is gathered once its first event is there; after that, what has been fetched
+/// already is still taken. What a batch costs apart from its events (a commit on disk,
+/// acknowledgements) is paid a few times a second where events come one by one, and for as many as
+/// a batch may have where a log is replayed.
 const GATHER: Duration = Duration::from_millis(100);
 /// How long to wait for a first event before looking whether to stop.
 const IDLE: Duration = Duration::from_millis(200);
@@ -265,7 +267,7 @@ impl Consumer {
     /// past events that they have not seen.
     pub(super) fn poll(&self) -> Polled {
         let mut batches: BTreeMap<i32, Vec<Input>> = BTreeMap::new();
-        let (mut events, mut bytes) = (0, 0);
+        let (mut events, mut bytes, mut spare) = (0, 0, None);
         let mut until = None;
         let mut assignment = self.inner.context().assignments.load(Ordering::Relaxed);
         while events < BATCH_EVENTS && bytes < BATCH_BYTES {
@@ -297,7 +299,7 @@ impl Consumer {
             events += 1;
             bytes += value.len();
             let codec = &self.inner.context().settings.codec;
-            let input = Input::read(codec, message.offset(), value);
+            let input = Input::read(codec, message.offset(), value, &mut spare);
             batches.entry(message.partition()).or_default().push(input);
             until.get_or_insert_with(|| Instant::now() + GATHER);
         }

@@ -40,15 +40,15 @@ pub(super) struct Unreadable {
 impl Input {
     /// Reads the record at `offset`, whose value is `value`. What cannot be read is kept for the
     /// dead letters, and an event whose payload is unreadable leaves the question behind what it
-    /// told.
-    pub fn read(codec: &Codec, offset: i64, value: &[u8]) -> Self {
+    /// told. The event itself is left in `spare`, whose buffers the next one is read into.
+    pub fn read(codec: &Codec, offset: i64, value: &[u8], spare: &mut Option<Event>) -> Self {
         let unreadable = |reason, error| Unreadable {
             reason,
             error,
             value: value.to_vec(),
         };
-        let event: Event = match codec.decode(value) {
-            Ok(event) => event,
+        let event = match codec.decode_event(value, spare.take()) {
+            Ok(event) => &*spare.insert(event),
             Err(error) => {
                 return Self {
                     offset,
@@ -58,22 +58,22 @@ impl Input {
             }
         };
         // A lift reads one event and nothing else, so a panic of its leaves nothing half-done.
-        let lifted = catch_unwind(|| lift(&event))
-            .unwrap_or_else(|_| Err(UnreadablePayload::panicked(&event)));
+        let lifted = catch_unwind(|| lift(event))
+            .unwrap_or_else(|_| Err(UnreadablePayload::panicked(event)));
         let (gap, parts, unreadable) = match lifted {
             Ok((Payload::Gap(gap), parts)) => (Some(gap), parts, None),
             Ok((_, parts)) => (None, parts, None),
             Err(error) => {
                 let error = unreadable("payload", error.to_string());
-                (None, lift_unreadable(&event), Some(error))
+                (None, lift_unreadable(event), Some(error))
             }
         };
-        let repository = event.repository_id.zip(event.repository);
+        let repository = event.repository_id.zip(event.repository.clone());
         Self {
             offset,
             told: Some(Told {
                 received_at: event.received_at,
-                repository: repository.map(|(id, name)| ((event.host, id), name)),
+                repository: repository.map(|(id, name)| ((event.host.clone(), id), name)),
                 gap,
                 parts: parts.into_vec(),
             }),

@@ -44,10 +44,10 @@ fn by_index(
     let entity = rows.key.join(", ");
     let key = parts.key.join(", ");
     let key_from = backticked(&parts.key_from);
-    let literals = literals(recompute, &index.columns_named(rows.key));
+    let named = named(recompute, &index.columns_named(rows.key));
     let index = format!("`{generation}`.`{}`", index.name);
     let keys = format!(
-        "WITH keys AS (SELECT DISTINCT {key} FROM {index} WHERE ({entity}) IN ({literals}))\n"
+        "WITH keys AS (SELECT DISTINCT {key} FROM {index} WHERE ({entity}) IN ({named}))\n"
     );
     let contributions = format!(
         "
@@ -78,13 +78,13 @@ fn by_own_key(recompute: &Recompute, generation: &str, parts: &Parts) -> String 
         "
     SELECT 1 AS one, {key_as}, {contributed}
     FROM `{generation}`.`{rows}` FINAL
-    WHERE ({key_from}) IN ({literals})
+    WHERE ({key_from}) IN ({named})
 ",
         key_as = parts.key_as(),
         contributed = parts.contributed.join(", "),
         rows = recompute.rollup.rows.name,
         key_from = backticked(&parts.key_from),
-        literals = literals(recompute, &columns),
+        named = named(recompute, &columns),
     )
 }
 
@@ -186,30 +186,44 @@ fn aggregate(figure: &Figure, place: usize) -> String {
     }
 }
 
-/// The entities, as literals of their columns' types.
-fn literals(recompute: &Recompute, columns: &[Column]) -> String {
-    let tuples: Vec<String> = recompute
-        .entities
-        .iter()
-        .map(|entity| {
-            let cells: Vec<String> = columns
-                .iter()
-                .zip(entity)
-                .map(|(column, cell)| literal(column.ty, cell))
-                .collect();
-            format!("({})", cells.join(","))
-        })
-        .collect();
-    tuples.join(",")
+/// The entities, as a subquery of `columns`. Not as tuples: ClickHouse evaluates each literal as an
+/// expression of its own, which takes most of a statement's time, and reads text six times as fast.
+fn named(recompute: &Recompute, columns: &[Column]) -> String {
+    let (mut selected, mut structure) = (Vec::new(), Vec::new());
+    for (place, column) in columns.iter().enumerate() {
+        let (ty, read) = match column.ty {
+            Type::Day => ("UInt16", format!("toDate(c{place})")),
+            Type::Int => ("Int64", format!("c{place}")),
+            _ => ("String", format!("c{place}")),
+        };
+        structure.push(format!("c{place} {ty}"));
+        selected.push(read);
+    }
+    let mut lines = String::new();
+    for entity in &recompute.entities {
+        let cells: Vec<String> = entity.iter().map(text).collect();
+        lines.push_str(&cells.join("\t"));
+        lines.push('\n');
+    }
+    format!(
+        "SELECT {} FROM format(TabSeparated, '{}', {})",
+        selected.join(", "),
+        structure.join(", "),
+        quoted(&lines)
+    )
 }
 
-fn literal(ty: Type, cell: &Cell) -> String {
-    match (ty, cell) {
-        (Type::Day, Cell::Int(day)) => format!("toDate({day})"),
-        (_, Cell::Int(number)) => number.to_string(),
-        (_, Cell::Unsigned(number)) => number.to_string(),
-        (_, Cell::Bytes(bytes)) => quoted(&String::from_utf8_lossy(bytes)),
-        (_, Cell::Null | Cell::List(_)) => "NULL".to_owned(),
+/// A cell of a key, which is never NULL and no list, as `TabSeparated` has it.
+fn text(cell: &Cell) -> String {
+    match cell {
+        Cell::Int(number) => number.to_string(),
+        Cell::Unsigned(number) => number.to_string(),
+        Cell::Bytes(bytes) => String::from_utf8_lossy(bytes)
+            .replace('\\', r"\\")
+            .replace('\t', r"\t")
+            .replace('\n', r"\n")
+            .replace('\r', r"\r"),
+        Cell::Null | Cell::List(_) => String::new(),
     }
 }
 

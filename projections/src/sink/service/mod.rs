@@ -53,7 +53,8 @@ const LINGER: Duration = Duration::from_millis(500);
 const FIGURES_PAUSE: u32 = 4;
 /// How long figures wait at most; a crash repeats as much.
 const FIGURES_WITHIN: Duration = Duration::from_secs(15);
-/// Records not yet read from which on the sink is behind.
+/// Records not yet read from which on the sink is behind; it is taken to be behind until Kafka has
+/// told, a second after the start.
 const BEHIND_RECORDS: u64 = 5_000;
 /// Every row that waits.
 const ALL: Bounds = Bounds {
@@ -285,7 +286,7 @@ impl Reader {
             return (Due::Figures, quiet);
         };
         let lag = self.consumer.context().lag();
-        let is_behind = lag.is_some_and(|records| records > BEHIND_RECORDS);
+        let is_behind = lag.is_none_or(|records| records > BEHIND_RECORDS);
         let latest = first + FIGURES_WITHIN;
         let figures = match self.status.borrow().last_figures {
             _ if is_behind => latest,
