@@ -10,7 +10,7 @@ use rdkafka::consumer::{
     BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance, StreamConsumer,
 };
 use rdkafka::error::KafkaResult;
-use rdkafka::statistics::Statistics;
+use rdkafka::statistics::{Partition, Statistics};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -47,13 +47,29 @@ impl Context {
 
 impl ClientContext for Context {
     fn stats(&self, statistics: Statistics) {
-        let lags = statistics
-            .topics
-            .values()
-            .flat_map(|topic| topic.partitions.values())
-            .filter_map(|partition| u64::try_from(partition.consumer_lag).ok());
-        self.lag.store(lags.sum(), Ordering::Relaxed);
+        let partitions = statistics.topics.values();
+        let partitions = partitions.flat_map(|topic| topic.partitions.values());
+        let lag = lag(partitions).unwrap_or(UNKNOWN);
+        self.lag.store(lag, Ordering::Relaxed);
     }
+}
+
+/// Records of `partitions` that are not yet read; unknown while the end of one that is ours is.
+/// librdkafka's own `consumer_lag` counts from the last commit, so it has none before the first, and
+/// counts what was read since.
+fn lag<'a>(partitions: impl Iterator<Item = &'a Partition>) -> Option<u64> {
+    let ours = partitions.filter(|partition| partition.fetch_state == "active");
+    ours.map(|partition| {
+        // Before a record of it was read, `next_offset` is where reading begins, or what was fetched
+        // meanwhile.
+        let read = match partition.app_offset {
+            0.. => partition.app_offset,
+            _ => partition.next_offset.max(0),
+        };
+        let end = u64::try_from(partition.hi_offset).ok()?;
+        Some(end.saturating_sub(read.unsigned_abs()))
+    })
+    .sum()
 }
 
 impl ConsumerContext for Context {
@@ -165,5 +181,43 @@ pub(super) async fn commit(consumer: &Arc<Consumer>, offsets: Offsets, assignmen
     });
     if let Ok(Err(error)) = committed.await {
         tracing::warn!(%error, "offsets were not committed: the records will be read again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: i64 = -1_001;
+
+    fn partition(fetch_state: &str, offsets: [i64; 3]) -> Partition {
+        let [hi_offset, app_offset, next_offset] = offsets;
+        Partition {
+            fetch_state: fetch_state.to_owned(),
+            hi_offset,
+            app_offset,
+            next_offset,
+            consumer_lag: -1,
+            ..Partition::default()
+        }
+    }
+
+    #[test]
+    fn what_is_not_yet_read_is_behind_also_before_the_first_commit() {
+        let read = partition("active", [100, 40, 90]);
+        let begun = partition("active", [100, NONE, 0]);
+        let committed_and_quiet = partition("active", [100, NONE, 100]);
+        let another_members = partition("none", [NONE, NONE, NONE]);
+        let all = [read, begun, committed_and_quiet, another_members];
+        assert_eq!(lag(all.iter()), Some(160));
+    }
+
+    #[test]
+    fn an_end_that_nobody_has_told_is_unknown() {
+        let all = [
+            partition("active", [100, 100, 100]),
+            partition("active", [NONE, NONE, 0]),
+        ];
+        assert_eq!(lag(all.iter()), None);
     }
 }
