@@ -11,7 +11,7 @@ const WIDE_PART_BYTES: u64 = 256 << 20;
 /// How many parts of a table with large columns are merged at once, at the least. To merge such a
 /// row costs as much as to insert it, so it is done seldom, of many parts at a time; readers of these
 /// tables look for few rows by their key, in however many parts.
-const LARGE_ROWS_MERGED_PARTS: u64 = 16;
+const LARGE_ROWS_MERGED_PARTS: u64 = 64;
 
 /// `text` as a string literal.
 pub(crate) fn quoted(text: &str) -> String {

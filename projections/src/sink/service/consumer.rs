@@ -107,12 +107,8 @@ impl Kafka {
     }
 }
 
-/// A consumer of `topics`, in `group`.
-pub(super) fn subscribe<'a>(
-    kafka: &Kafka,
-    group: &str,
-    topics: impl Iterator<Item = &'a str>,
-) -> KafkaResult<Arc<Consumer>> {
+/// A client that may become a member of `group`, see [`subscribe`].
+pub(super) fn connect(kafka: &Kafka, group: &str) -> KafkaResult<Arc<Consumer>> {
     let defaults = [
         ("queued.max.messages.kbytes", "32768"),
         // Records are compressed to a tenth or less, and a fetch is decompressed at once: small ones
@@ -129,24 +125,28 @@ pub(super) fn subscribe<'a>(
         lag: AtomicU64::new(UNKNOWN),
         ..Context::default()
     };
-    let consumer: Consumer = config.create_with_context(context)?;
-    consumer.subscribe(&topics.collect::<Vec<_>>())?;
-    Ok(Arc::new(consumer))
+    config.create_with_context(context).map(Arc::new)
 }
 
-/// Sets `group` back to the beginning of `topics`, of `partitions` partitions each; false where it
-/// stood there already. Blocks.
+/// Makes `consumer` a member of its group, which reads `topics`.
+pub(super) fn subscribe<'a>(
+    consumer: &Consumer,
+    topics: impl Iterator<Item = &'a str>,
+) -> KafkaResult<()> {
+    consumer.subscribe(&topics.collect::<Vec<_>>())
+}
+
+/// Sets the group of `consumer`, not yet a member, back to the beginning of `topics`, of `partitions`
+/// partitions each; false where it stood there already. Blocks.
 ///
 /// # Errors
 /// Kafka does not answer, or the group has members. Reaction: retry; a member that died is given up
 /// after its session.
 pub(super) fn begin_anew<'a>(
-    kafka: &Kafka,
-    group: &str,
+    consumer: &Consumer,
     topics: impl Iterator<Item = &'a str>,
     partitions: i32,
 ) -> KafkaResult<bool> {
-    let consumer: BaseConsumer = kafka.client(group, &[]).create()?;
     let mut all = TopicPartitionList::new();
     for topic in topics {
         all.add_partition_range(topic, 0, partitions - 1);

@@ -130,13 +130,14 @@ pub async fn run(
         prefix, generation, ..
     } = &options.topics;
     let group = format!("{prefix}.{generation}.projections");
+    let consumer = consumer::connect(&options.kafka(), &group)?;
     let is_ready = is_ready
         && tokio::select! {
             () = &mut shutdown => false,
-            () = agree(&options, &group, &projector, &status) => true,
+            () = agree(&options, &consumer, &projector, &status) => true,
         };
     if is_ready {
-        let consumer = consumer::subscribe(&options.kafka(), &group, projector.topics())?;
+        consumer::subscribe(&consumer, projector.topics())?;
         status.send_modify(|status| status.phase = Phase::Running);
         let (stop, stopping) = watch::channel(false);
         let (work, works) = mpsc::channel(AT_THE_WRITER);
@@ -181,7 +182,7 @@ async fn tables(options: &Options, status: &watch::Sender<Status>) -> Result<(),
 /// Sets the group back where the tables are empty, however long that takes.
 async fn agree(
     options: &Options,
-    group: &str,
+    consumer: &Arc<Consumer>,
     projector: &Projector,
     status: &watch::Sender<Status>,
 ) {
@@ -190,11 +191,11 @@ async fn agree(
         let error = match is_empty(&options.clickhouse, options.topics.generation).await {
             Ok(false) => return,
             Ok(true) => {
-                let (kafka, group) = (options.kafka(), group.to_owned());
-                let (topics, partitions) = (topics.clone(), options.topics.partitions);
+                let (consumer, topics) = (Arc::clone(consumer), topics.clone());
+                let partitions = options.topics.partitions;
                 let begun = tokio::task::spawn_blocking(move || {
                     let topics = topics.iter().map(String::as_str);
-                    consumer::begin_anew(&kafka, &group, topics, partitions)
+                    consumer::begin_anew(&consumer, topics, partitions)
                 });
                 match begun.await {
                     Ok(Ok(false)) => return,
