@@ -60,7 +60,7 @@ enum What {
 #[derive(clap::Args, Clone, Debug)]
 struct Measure {
     /// Events of the replayed log.
-    #[arg(long, global = true, default_value_t = 100_000)]
+    #[arg(long, global = true, default_value_t = 300_000)]
     events: usize,
     /// Seconds of each round of intake.
     #[arg(long, global = true, default_value_t = 5)]

@@ -56,6 +56,8 @@ const FIGURES_WITHIN: Duration = Duration::from_secs(15);
 /// Records not yet read from which on the sink is behind; it is taken to be behind until Kafka has
 /// told, a second after the start.
 const BEHIND_RECORDS: u64 = 5_000;
+/// Where no record comes for so long, the sink has caught up, and Kafka tells so a second later.
+const CAUGHT_UP: Duration = Duration::from_millis(100);
 /// Every row that waits.
 const ALL: Bounds = Bounds {
     events_bytes: 0,
@@ -282,12 +284,12 @@ impl Reader {
     /// What must be handed over next, and when unless a record comes before. Nothing is waited for
     /// where no record comes.
     fn due(&self) -> (Due, Instant) {
-        let quiet = Instant::now() + LINGER;
+        let lag = self.consumer.context().lag();
+        let is_behind = lag.is_none_or(|records| records > BEHIND_RECORDS);
+        let quiet = Instant::now() + if is_behind { CAUGHT_UP } else { LINGER };
         let Some(first) = self.figures_since else {
             return (Due::Figures, quiet);
         };
-        let lag = self.consumer.context().lag();
-        let is_behind = lag.is_none_or(|records| records > BEHIND_RECORDS);
         let latest = first + FIGURES_WITHIN;
         let figures = match self.status.borrow().last_figures {
             _ if is_behind => latest,
