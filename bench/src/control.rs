@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::routing::post;
 use axum::serve::ListenerExt;
+use gapless_engine::kafka::CONSUMER_DEFAULTS;
 use gapless_schemas::{Codec, Event};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, StatusCode};
@@ -88,16 +89,13 @@ async fn receive(State(bare): State<Arc<Bare>>, headers: HeaderMap, body: Bytes)
 /// Reads `events` events from the start and parses each: envelope, then of the payload what the
 /// states need. Gives the seconds that took.
 pub(crate) fn read(bootstrap: &str, topic: &str, events: u64) -> Result<f64> {
-    // As the processors set them.
-    let consumer: BaseConsumer = ClientConfig::new()
+    let mut config = ClientConfig::new();
+    config
         .set("bootstrap.servers", bootstrap)
         .set("group.id", "bench.bare-reader")
-        .set("enable.auto.commit", "false")
-        .set("check.crcs", "true")
-        .set("fetch.queue.backoff.ms", "10")
-        .set("queued.max.messages.kbytes", "65536")
-        .set("fetch.message.max.bytes", "33554432")
-        .create()?;
+        .set("enable.auto.commit", "false");
+    config.extend(CONSUMER_DEFAULTS.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let consumer: BaseConsumer = config.create()?;
     let began = Instant::now();
     let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10))?;
     let found = metadata.topics().first().context("no such topic")?;

@@ -171,9 +171,8 @@ fn processors(times: &mut Times, codec: &Codec, values: &[Vec<u8>]) -> Result<Ve
         let inputs: Vec<Input> = times.of("processors: read", || {
             let offsets = (place * BATCH) as i64..;
             let mut spare = None;
-            let read = |(offset, value): (i64, &Vec<u8>)| {
-                Input::read(codec, offset, value, &mut spare)
-            };
+            let read =
+                |(offset, value): (i64, &Vec<u8>)| Input::read(codec, offset, value, &mut spare);
             offsets.zip(batch).map(read).collect()
         })?;
         let prepared = times.of("processors: prepare", || task.prepare(&inputs))??;

@@ -356,7 +356,9 @@ mod tests {
             let bytes = codec.encode(&event).unwrap();
             let read = |bytes: &[u8]| {
                 let spare = Some(events().remove(2));
-                let ours = codec.decode_event(bytes, spare).map_err(|error| error.to_string());
+                let ours = codec
+                    .decode_event(bytes, spare)
+                    .map_err(|error| error.to_string());
                 let library = codec.decode(bytes).map_err(|error| error.to_string());
                 assert_eq!(ours, library);
             };

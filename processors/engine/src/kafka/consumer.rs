@@ -35,6 +35,16 @@ const COMMITTED: Duration = Duration::from_secs(5);
 /// How long a look whether Kafka answers may take.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// How the events topic is read, unless the configuration says otherwise.
+pub const CONSUMER_DEFAULTS: [(&str, &str); 4] = [
+    ("check.crcs", "true"),
+    ("fetch.queue.backoff.ms", "10"),
+    ("queued.max.messages.kbytes", "32768"),
+    // Records are compressed to a tenth or less, and a fetch is decompressed at once: small ones keep
+    // that memory small.
+    ("fetch.max.bytes", "1048576"),
+];
+
 /// More events than a second brings, at whose end the log is flushed.
 const TAIL_MAX: i64 = 10_000;
 
@@ -199,14 +209,6 @@ impl Owner {
 
 impl Consumer {
     pub(super) fn subscribe(options: &Options) -> Result<Self, KafkaError> {
-        let defaults = [
-            ("check.crcs", "true"),
-            ("fetch.queue.backoff.ms", "10"),
-            ("queued.max.messages.kbytes", "32768"),
-            // Records are compressed to a tenth or less, and a fetch is decompressed at once: small
-            // ones keep that memory small.
-            ("fetch.max.bytes", "1048576"),
-        ];
         let group = super::group(&options.topics);
         let own = [
             ("group.id", group.as_str()),
@@ -218,7 +220,7 @@ impl Consumer {
             ("partition.assignment.strategy", "range"),
         ];
         let configured = &options.client_settings;
-        let config = client::config(&options.bootstrap, configured, &defaults, &own);
+        let config = client::config(&options.bootstrap, configured, &CONSUMER_DEFAULTS, &own);
         let owner = Owner {
             tasks: Mutex::default(),
             given: Mutex::default(),
