@@ -9,9 +9,12 @@ use std::fmt::Write as _;
 const WIDE_PART_BYTES: u64 = 256 << 20;
 
 /// How many parts of a table with large columns are merged at once, at the least. To merge such a
-/// row costs as much as to insert it, so it is done seldom, of many parts at a time; readers of these
+/// row costs as much as to insert it, so it is done seldom, of many parts at a time; most readers of these
 /// tables look for few rows by their key, in however many parts.
 const LARGE_ROWS_MERGED_PARTS: u64 = 64;
+
+/// How much of each of those parts a merge holds in memory (1 MiB), a hundred of them at the most.
+const LARGE_ROWS_MERGED_BYTES: u64 = 1 << 20;
 
 /// `text` as a string literal.
 pub(crate) fn quoted(text: &str) -> String {
@@ -53,7 +56,8 @@ pub(crate) fn create_table(table: &Table) -> String {
     if columns.iter().any(|column| column.large) {
         let _ = write!(
             sql,
-            ", min_parts_to_merge_at_once = {LARGE_ROWS_MERGED_PARTS}"
+            ", min_parts_to_merge_at_once = {LARGE_ROWS_MERGED_PARTS}, \
+             merge_max_block_size_bytes = {LARGE_ROWS_MERGED_BYTES}"
         );
     }
     let _ = write!(sql, "\nCOMMENT {}", quoted(table.meaning));

@@ -1,7 +1,8 @@
 //! An event's Avro datum, read into the buffers of an event that is no longer needed.
 //!
 //! Every event of a log is read twice, by the processors and by the projections. Read through Serde
-//! each takes some thirty allocations, of which one is as large as the payload; read like this, none.
+//! each takes some thirty allocations, of which one is as large as the payload; read like this, few or
+//! none.
 //! What is read here the library reads the same, which a test holds; where this finds anything
 //! unexpected it gives up, and the library reads the datum, or says what is wrong with it.
 
@@ -16,28 +17,50 @@ struct Datum<'a>(&'a [u8]);
 /// `event` is of no use.
 pub(crate) fn fill(event: &mut Event, datum: &[u8]) -> Option<()> {
     let datum = &mut Datum(datum);
-    // The fields in the order of the schema.
-    set(&mut event.event_id, datum.text()?);
-    event.source = Source::from_name(datum.text()?)?;
-    set(&mut event.kind, datum.text()?);
-    set_optional(&mut event.action, datum.optional(Datum::text)?);
-    set(&mut event.host, datum.text()?);
-    set_optional(&mut event.owner, datum.optional(Datum::text)?);
-    event.owner_id = datum.optional(Datum::long)?;
-    set_optional(&mut event.repository, datum.optional(Datum::text)?);
-    event.repository_id = datum.optional(Datum::long)?;
-    event.number = datum.optional(Datum::long)?;
-    event.hook_target_id = datum.optional(Datum::long)?;
-    event.occurred_at = datum.optional(Datum::time)?;
-    event.first_delivered_at = datum.optional(Datum::time)?;
-    event.requested_at = datum.optional(Datum::time)?;
-    event.received_at = datum.time()?;
-    set_optional(&mut event.credential_kind, datum.optional(Datum::text)?);
-    datum.map(&mut event.headers)?;
-    event.payload_form = PayloadForm::from_name(datum.text()?)?;
-    event.payload.clear();
-    event.payload.extend_from_slice(datum.bytes()?);
-    Some(())
+    // All of them, so that none can keep what the last event had.
+    let Event {
+        event_id,
+        source,
+        kind,
+        action,
+        host,
+        owner,
+        owner_id,
+        repository,
+        repository_id,
+        number,
+        hook_target_id,
+        occurred_at,
+        first_delivered_at,
+        requested_at,
+        received_at,
+        credential_kind,
+        headers,
+        payload_form,
+        payload,
+    } = event;
+    // In the order of the schema.
+    set(event_id, datum.text()?);
+    *source = Source::from_name(datum.text()?)?;
+    set(kind, datum.text()?);
+    set_optional(action, datum.optional(Datum::text)?);
+    set(host, datum.text()?);
+    set_optional(owner, datum.optional(Datum::text)?);
+    *owner_id = datum.optional(Datum::long)?;
+    set_optional(repository, datum.optional(Datum::text)?);
+    *repository_id = datum.optional(Datum::long)?;
+    *number = datum.optional(Datum::long)?;
+    *hook_target_id = datum.optional(Datum::long)?;
+    *occurred_at = datum.optional(Datum::time)?;
+    *first_delivered_at = datum.optional(Datum::time)?;
+    *requested_at = datum.optional(Datum::time)?;
+    *received_at = datum.time()?;
+    set_optional(credential_kind, datum.optional(Datum::text)?);
+    datum.map(headers)?;
+    *payload_form = PayloadForm::from_name(datum.text()?)?;
+    payload.clear();
+    payload.extend_from_slice(datum.bytes()?);
+    datum.0.is_empty().then_some(())
 }
 
 fn set(text: &mut String, to: &str) {

@@ -232,10 +232,10 @@ fn version(recompute: &Recompute) -> String {
     let (mut names, mut versions) = (Vec::new(), Vec::new());
     for ((host, repository_id), version) in &recompute.versions {
         names.push(quoted(&format!("{host}/{repository_id}")));
-        versions.push(format!("toUInt64({version})"));
+        versions.push(version.to_string());
     }
     format!(
-        "transform(concat(toString(host), '/', toString(repository_id)), [{}], [{}], toUInt64(0))",
+        "toUInt64(transform(concat(toString(host), '/', toString(repository_id)), [{}], [{}], 0))",
         names.join(","),
         versions.join(",")
     )

@@ -27,8 +27,10 @@ pub(super) type Consumer = StreamConsumer<Context>;
 pub(super) struct Context {
     /// Counts assignments: what was read under another one may be another member's by now.
     assignment: AtomicU64,
-    /// Records not yet read; [`UNKNOWN`] until librdkafka has told.
-    lag: AtomicU64,
+    /// Records not yet read; [`UNKNOWN`] where librdkafka has not told.
+    unread: AtomicU64,
+    /// Records read and neither committed nor dropped.
+    uncommitted: AtomicU64,
 }
 
 const UNKNOWN: u64 = u64::MAX;
@@ -39,9 +41,25 @@ impl Context {
         self.assignment.load(Ordering::SeqCst)
     }
 
-    /// Records that are not yet read.
+    /// Records that are not yet read, as of a second ago.
+    pub(super) fn unread(&self) -> Option<u64> {
+        Some(self.unread.load(Ordering::Relaxed)).filter(|&unread| unread != UNKNOWN)
+    }
+
+    /// Records that are not yet stored with their figures; at most a second too many.
     pub(super) fn lag(&self) -> Option<u64> {
-        Some(self.lag.load(Ordering::Relaxed)).filter(|&lag| lag != UNKNOWN)
+        let uncommitted = self.uncommitted.load(Ordering::Relaxed);
+        Some(self.unread()? + uncommitted)
+    }
+
+    /// A record was read.
+    pub(super) fn note_read(&self) {
+        self.uncommitted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Of what was read so many records are committed, or dropped to be read again.
+    pub(super) fn note_done(&self, records: u64) {
+        self.uncommitted.fetch_sub(records, Ordering::Relaxed);
     }
 }
 
@@ -49,25 +67,33 @@ impl ClientContext for Context {
     fn stats(&self, statistics: Statistics) {
         let partitions = statistics.topics.values();
         let partitions = partitions.flat_map(|topic| topic.partitions.values());
-        let lag = lag(partitions).unwrap_or(UNKNOWN);
-        self.lag.store(lag, Ordering::Relaxed);
+        let unread = unread(partitions).unwrap_or(UNKNOWN);
+        self.unread.store(unread, Ordering::Relaxed);
     }
 }
 
-/// Records of `partitions` that are not yet read; unknown while the end of one that is ours is.
-/// librdkafka's own `consumer_lag` counts from the last commit, so it has none before the first, and
-/// counts what was read since.
-fn lag<'a>(partitions: impl Iterator<Item = &'a Partition>) -> Option<u64> {
-    let ours = partitions.filter(|partition| partition.fetch_state == "active");
+/// Records of `partitions` that are not yet read; unknown where none is ours yet, or where librdkafka
+/// still looks for its place or its end. Its own `consumer_lag` counts from the last commit, so it has
+/// none before the first.
+fn unread<'a>(partitions: impl Iterator<Item = &'a Partition>) -> Option<u64> {
+    let is_ours = |partition: &&Partition| {
+        !matches!(
+            partition.fetch_state.as_str(),
+            "none" | "stopping" | "stopped"
+        )
+    };
+    let mut ours = partitions.filter(is_ours).peekable();
+    ours.peek()?;
     ours.map(|partition| {
         // Before a record of it was read, `next_offset` is where reading begins, or what was fetched
         // meanwhile.
         let read = match partition.app_offset {
             0.. => partition.app_offset,
-            _ => partition.next_offset.max(0),
+            _ => partition.next_offset,
         };
+        let read = read.max(partition.lo_offset).max(0);
         let end = u64::try_from(partition.hi_offset).ok()?;
-        Some(end.saturating_sub(read.unsigned_abs()))
+        (partition.fetch_state == "active").then(|| end.saturating_sub(read.unsigned_abs()))
     })
     .sum()
 }
@@ -98,6 +124,8 @@ impl Kafka {
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
             ("auto.offset.reset", "earliest"),
+            // What tells that the sink is behind.
+            ("statistics.interval.ms", "1000"),
         ];
         let configured = self.settings.iter().map(|(name, value)| (name, value));
         let settings = client_settings(defaults, configured, &own, |name| {
@@ -115,14 +143,13 @@ pub(super) fn connect(kafka: &Kafka, group: &str) -> KafkaResult<Arc<Consumer>> 
         // keep that memory small.
         ("fetch.max.bytes", "1048576"),
         ("fetch.queue.backoff.ms", "10"),
-        ("statistics.interval.ms", "1000"),
         ("topic.metadata.refresh.interval.ms", "10000"),
         ("check.crcs", "true"),
     ];
     let mut config = kafka.client(group, &defaults);
     config.set_log_level(RDKafkaLogLevel::Warning);
     let context = Context {
-        lag: AtomicU64::new(UNKNOWN),
+        unread: AtomicU64::new(UNKNOWN),
         ..Context::default()
     };
     config.create_with_context(context).map(Arc::new)
@@ -209,15 +236,39 @@ mod tests {
         let committed_and_quiet = partition("active", [100, NONE, 100]);
         let another_members = partition("none", [NONE, NONE, NONE]);
         let all = [read, begun, committed_and_quiet, another_members];
-        assert_eq!(lag(all.iter()), Some(160));
+        assert_eq!(unread(all.iter()), Some(160));
     }
 
     #[test]
-    fn an_end_that_nobody_has_told_is_unknown() {
-        let all = [
-            partition("active", [100, 100, 100]),
-            partition("active", [NONE, NONE, 0]),
-        ];
-        assert_eq!(lag(all.iter()), None);
+    fn records_that_were_deleted_are_not_waited_for() {
+        let deleted = Partition {
+            lo_offset: 90,
+            ..partition("active", [100, 40, 90])
+        };
+        assert_eq!(unread([deleted].iter()), Some(10));
+    }
+
+    #[test]
+    fn a_place_or_an_end_that_nobody_has_told_is_unknown() {
+        let known = || partition("active", [100, 100, 100]);
+        for all in [
+            vec![],
+            vec![partition("none", [NONE, NONE, NONE])],
+            vec![known(), partition("active", [NONE, NONE, 0])],
+            vec![known(), partition("offset-query", [100, NONE, NONE])],
+        ] {
+            assert_eq!(unread(all.iter()), None, "{all:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_and_not_committed_is_not_stored() {
+        let context = Context::default();
+        context.unread.store(7, Ordering::Relaxed);
+        context.note_read();
+        context.note_read();
+        assert_eq!((context.unread(), context.lag()), (Some(7), Some(9)));
+        context.note_done(2);
+        assert_eq!(context.lag(), Some(7));
     }
 }

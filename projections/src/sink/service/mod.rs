@@ -7,9 +7,9 @@
 //! **Rows** are handed over when the first of them has waited [`LINGER`]. **Figures** follow, and
 //! with them the commit, as soon as they take no more than a fifth of the time: under load each is
 //! computed for many changes at once, at the latest after [`FIGURES_WITHIN`], and rows wait for one
-//! computation of them at most. **Behind** by many records, rows wait until their table is full ([`BOUNDS`]) or
-//! figures are due: a replay inserts few large blocks, each of which costs ClickHouse about as much
-//! as a small one.
+//! computation of them at most. **Behind** by many records, or not yet told how many, rows wait until their
+//! table is full ([`BOUNDS`]), figures are due, or no record comes for [`CAUGHT_UP`]: a replay inserts few
+//! large blocks, each of which costs ClickHouse about as much as a small one.
 //!
 //! **Bounds**: what is read and not yet stored is at most two pieces (one filling, one being stored)
 //! within [`BOUNDS`], and librdkafka's queue of 32 MB. At the bound, reading waits; the log keeps the
@@ -39,7 +39,7 @@ use rdkafka::Message;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use std::collections::BTreeMap;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
@@ -53,11 +53,13 @@ const LINGER: Duration = Duration::from_millis(500);
 const FIGURES_PAUSE: u32 = 4;
 /// How long figures wait at most; a crash repeats as much.
 const FIGURES_WITHIN: Duration = Duration::from_secs(15);
-/// Records not yet read from which on the sink is behind; it is taken to be behind until Kafka has
-/// told, a second after the start.
+/// Records not yet read from which on the sink is behind.
 const BEHIND_RECORDS: u64 = 5_000;
 /// Where no record comes for so long, the sink has caught up, and Kafka tells so a second later.
 const CAUGHT_UP: Duration = Duration::from_millis(100);
+/// How long the sink is taken to be behind while nobody has told; a partition whose leader is gone
+/// must not hold back the rows of the others for longer.
+const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 /// Every row that waits.
 const ALL: Bounds = Bounds {
     events_bytes: 0,
@@ -122,48 +124,65 @@ pub async fn run(
     status: watch::Sender<Status>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    let mut shutdown = pin!(shutdown);
-    let is_ready = tokio::select! {
-        () = &mut shutdown => false,
-        ready = tables(&options, &status) => ready.map(|()| true)?,
-    };
+    let ended = run_until(pin!(shutdown), options, codec, &status).await;
+    status.send_modify(|status| status.phase = Phase::Stopped);
+    ended
+}
+
+async fn run_until(
+    mut shutdown: Pin<&mut impl Future<Output = ()>>,
+    options: Options,
+    codec: Codec,
+    status: &watch::Sender<Status>,
+) -> Result<(), Error> {
+    tokio::select! {
+        () = &mut shutdown => return Ok(()),
+        ready = tables(&options, status) => ready?,
+    }
     let projector = Projector::new(codec, &options.topics);
     let Topics {
         prefix, generation, ..
     } = &options.topics;
     let group = format!("{prefix}.{generation}.projections");
     let consumer = consumer::connect(&options.kafka(), &group)?;
-    let is_ready = is_ready
-        && tokio::select! {
-            () = &mut shutdown => false,
-            () = agree(&options, &consumer, &projector, &status) => true,
-        };
-    if is_ready {
-        consumer::subscribe(&consumer, projector.topics())?;
-        status.send_modify(|status| status.phase = Phase::Running);
-        let (stop, stopping) = watch::channel(false);
-        let (work, works) = mpsc::channel(AT_THE_WRITER);
-        let writer = Writer {
-            store: ClickHouse::new(&options.clickhouse, options.topics.generation),
-            consumer: Arc::clone(&consumer),
-            status: status.clone(),
-            stopping,
-            reached: options.reached,
-        };
-        let writer = tokio::spawn(writer.run(works));
-        let mut reader = Reader::new(projector, Arc::clone(&consumer), work, status.clone());
-        tokio::select! {
-            () = &mut shutdown => {}
-            () = reader.run() => {}
+    tokio::select! {
+        () = &mut shutdown => {}
+        () = agree(&options, &consumer, &projector, status) => {
+            consumer::subscribe(&consumer, projector.topics())?;
+            status.send_modify(|status| status.phase = Phase::Running);
+            read_and_write(shutdown, &options, projector, &consumer, status).await;
         }
-        let _ = stop.send(true);
-        reader.finish().await;
-        let _ = writer.await;
-        // Leaving the group blocks for a moment.
-        let _ = tokio::task::spawn_blocking(move || drop(consumer)).await;
     }
-    status.send_modify(|status| status.phase = Phase::Stopped);
+    // Leaving the group blocks for a moment.
+    let _ = tokio::task::spawn_blocking(move || drop(consumer)).await;
     Ok(())
+}
+
+async fn read_and_write(
+    shutdown: Pin<&mut impl Future<Output = ()>>,
+    options: &Options,
+    projector: Projector,
+    consumer: &Arc<Consumer>,
+    status: &watch::Sender<Status>,
+) {
+    let (stop, stopping) = watch::channel(false);
+    let (work, works) = mpsc::channel(AT_THE_WRITER);
+    let writer = Writer {
+        store: ClickHouse::new(&options.clickhouse, options.topics.generation),
+        consumer: Arc::clone(consumer),
+        status: status.clone(),
+        stopping,
+        reached: options.reached,
+    };
+    let writer = tokio::spawn(writer.run(works));
+    let mut reader = Reader::new(projector, Arc::clone(consumer), work, status.clone());
+    tokio::select! {
+        () = shutdown => {}
+        () = reader.run() => {}
+    }
+    let _ = stop.send(true);
+    reader.finish().await;
+    let _ = writer.await;
 }
 
 /// Makes the tables, however long ClickHouse takes to be there.
@@ -229,6 +248,10 @@ struct Reader {
     room: Arc<Semaphore>,
     status: watch::Sender<Status>,
     assignment: u64,
+    /// Since when it reads under that assignment.
+    since: Instant,
+    /// Records read since offsets were last handed over.
+    records: u64,
     /// When the first record was read whose row waits.
     rows_since: Option<Instant>,
     /// When the first record was read whose figures wait.
@@ -256,6 +279,8 @@ impl Reader {
             room: Arc::new(Semaphore::new(AT_THE_WRITER)),
             status,
             assignment,
+            since: Instant::now(),
+            records: 0,
             rows_since: None,
             figures_since: None,
         }
@@ -284,11 +309,17 @@ impl Reader {
     /// What must be handed over next, and when unless a record comes before. Nothing is waited for
     /// where no record comes.
     fn due(&self) -> (Due, Instant) {
-        let lag = self.consumer.context().lag();
-        let is_behind = lag.is_none_or(|records| records > BEHIND_RECORDS);
-        let quiet = Instant::now() + if is_behind { CAUGHT_UP } else { LINGER };
+        let now = Instant::now();
+        let is_behind = match self.consumer.context().unread() {
+            Some(records) => records > BEHIND_RECORDS,
+            None => now < self.since + UNKNOWN_FOR,
+        };
         let Some(first) = self.figures_since else {
-            return (Due::Figures, quiet);
+            return (Due::Figures, now + LINGER);
+        };
+        let quiet = match is_behind {
+            true => (now + CAUGHT_UP).max(first + LINGER),
+            false => now + LINGER,
         };
         let latest = first + FIGURES_WITHIN;
         let figures = match self.status.borrow().last_figures {
@@ -329,6 +360,8 @@ impl Reader {
             self.wait_for_another_release(&what, error).await;
             return false;
         }
+        self.consumer.context().note_read();
+        self.records += 1;
         let now = Instant::now();
         self.rows_since.get_or_insert(now);
         self.figures_since.get_or_insert(now);
@@ -372,7 +405,10 @@ impl Reader {
         let assignment = self.consumer.context().assignment();
         if assignment != self.assignment {
             self.assignment = assignment;
+            self.since = Instant::now();
             self.projector.clear();
+            let dropped = std::mem::take(&mut self.records);
+            self.consumer.context().note_done(dropped);
             self.rows_since = None;
             self.figures_since = None;
         }
@@ -385,7 +421,7 @@ impl Reader {
     async fn hand_over_rows(&mut self, bounds: &Bounds) {
         let room = self.room().await;
         let steps = self.projector.take_full(bounds);
-        self.send(steps, BTreeMap::new(), room);
+        self.send(steps, BTreeMap::new(), 0, room);
     }
 
     /// Hands over all that was read, with its figures and offsets.
@@ -396,7 +432,8 @@ impl Reader {
             self.rows_since = None;
             self.figures_since = None;
             let batch = self.projector.take_figures();
-            self.send(batch.steps, batch.offsets, room);
+            let records = std::mem::take(&mut self.records);
+            self.send(batch.steps, batch.offsets, records, room);
         }
         let lag = self.consumer.context().lag();
         self.status.send_if_modified(|status| {
@@ -414,10 +451,11 @@ impl Reader {
 
     /// The channel is closed only where the writer has ended, and the sink with it; it is never full,
     /// since it has as much room as there is in all.
-    fn send(&self, steps: Vec<Step>, offsets: Offsets, room: OwnedSemaphorePermit) {
+    fn send(&self, steps: Vec<Step>, offsets: Offsets, records: u64, room: OwnedSemaphorePermit) {
         let sent = self.work.try_send(Work {
             steps,
             offsets,
+            records,
             assignment: self.assignment,
             room,
         });

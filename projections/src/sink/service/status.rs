@@ -39,7 +39,7 @@ pub struct Status {
     pub refused: u64,
     /// Batches committed.
     pub batches: u64,
-    /// Records in the log that are not yet read, as of a second or two ago.
+    /// Records in the log that are not yet stored with their figures, as of a second or two ago.
     pub lag: Option<u64>,
     /// How long the last batch took from its first step to its commit.
     pub last_batch: Option<Duration>,

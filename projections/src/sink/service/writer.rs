@@ -7,6 +7,7 @@ use super::consumer::{self, Consumer};
 use super::crash::CrashPoint;
 use super::status::{Phase, Status};
 use futures_util::stream::{self, StreamExt};
+use rdkafka::consumer::Consumer as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
@@ -24,6 +25,8 @@ pub(super) struct Work {
     pub(super) steps: Vec<Step>,
     /// What to commit after that; empty while figures are still to follow.
     pub(super) offsets: Offsets,
+    /// How many records these offsets are of.
+    pub(super) records: u64,
     /// The assignment under which it was read.
     pub(super) assignment: u64,
     /// Given back when all is done.
@@ -62,6 +65,7 @@ impl<S: Store> Writer<S> {
             if !work.offsets.is_empty() {
                 since = None;
                 consumer::commit(&self.consumer, work.offsets, work.assignment).await;
+                self.consumer.context().note_done(work.records);
                 (self.reached)(CrashPoint::FiguresCommitted);
                 self.status.send_modify(|status| {
                     status.batches += 1;
