@@ -29,8 +29,11 @@ const DELIVERIES_A_ROUND: usize = 200;
 const DELIVERIES_A_KILL: usize = 5;
 /// An embedded part that dies more often within ten minutes is given up, so gapless is started anew.
 const DEATHS_MAX: usize = 5;
-/// While a process is expected to die: how often there is something more to do.
-const NUDGE: Duration = Duration::from_millis(200);
+/// How often is looked whether what is expected has happened.
+const LOOK: Duration = Duration::from_millis(200);
+/// While a process is expected to die: how often there is something more to do. More often, and the
+/// deliveries that make questions are used up while the group waits for its dead member.
+const NUDGE_EVERY: Duration = Duration::from_secs(1);
 /// How often a tick moves the log's clock while all is to come to rest: between two of them there
 /// is time to see that it has.
 const TICK_EVERY: Duration = Duration::from_secs(5);
@@ -104,6 +107,7 @@ async fn kill_at_points(gapless: &mut Gapless, poster: &Poster, kills: usize) {
         for point in points() {
             let began = std::time::Instant::now();
             let times = 1 + round % 3;
+            let mut nudged = began;
             gapless.spawn(Some(&format!("{point}:{times}")));
             poster.release(DELIVERIES_A_KILL);
             while !gapless.was_killed() {
@@ -112,11 +116,12 @@ async fn kill_at_points(gapless: &mut Gapless, poster: &Poster, kills: usize) {
                     "{point} was not reached: {}",
                     gapless.log()
                 );
-                if poster.is_all_acknowledged() {
+                if nudged.elapsed() >= NUDGE_EVERY && poster.is_all_acknowledged() {
+                    nudged = std::time::Instant::now();
                     poster.release(1);
                     poster.tick().await;
                 }
-                tokio::time::sleep(NUDGE).await;
+                tokio::time::sleep(LOOK).await;
             }
             eprintln!("killed at {point}:{times} after {:.1?}", began.elapsed());
         }
@@ -164,7 +169,7 @@ async fn settle(
     // What stands longer than its grace by the last ticks is a gap by then.
     let grace_over = std::time::Instant::now() + process::GRACE + Duration::from_secs(1);
     while std::time::Instant::now() < grace_over {
-        tokio::time::sleep(NUDGE).await;
+        tokio::time::sleep(LOOK).await;
     }
     poster.tick().await;
     poster.until_acknowledged(folder).await;
