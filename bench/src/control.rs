@@ -8,8 +8,8 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::routing::post;
 use axum::serve::ListenerExt;
-use gapless_engine::kafka::CONSUMER_DEFAULTS;
-use gapless_schemas::{Codec, Event};
+use gapless_ingest::KafkaConfig;
+use gapless_schemas::{CONSUMER_DEFAULTS, Codec, Event};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, StatusCode};
 use rdkafka::config::ClientConfig;
@@ -30,21 +30,9 @@ struct Bare {
 
 /// Axum, HMAC, produce; says its address and serves until told.
 pub(crate) async fn serve(bootstrap: &str, topic: String) -> Result<()> {
-    // As `gapless_ingest::KafkaLog` sets them.
-    let producer = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap)
-        .set("acks", "all")
-        .set("enable.idempotence", "true")
-        .set("linger.ms", "5")
-        .set("compression.type", "zstd")
-        .set("compression.level", "1")
-        .set("message.max.bytes", (32 << 20).to_string())
-        .set("message.timeout.ms", "4000")
-        .set("queue.buffering.max.kbytes", (256 << 10).to_string())
-        .create()?;
     let bare = Arc::new(Bare {
         key: Hmac::new_from_slice(secret().as_bytes())?,
-        producer,
+        producer: KafkaConfig::plain(bootstrap).producer()?,
         topic,
     });
     let router = Router::new()

@@ -33,15 +33,13 @@ pub(crate) async fn run(places: &Places, webhook: bool, readers: bool) -> Result
     };
     let mut tasks = tokio::task::JoinSet::<Result<()>>::new();
     let stop_processors = Arc::new(AtomicBool::new(false));
-    let mut processors_thread = None;
     if readers {
         let options = processors_options(places);
         let stop = Arc::clone(&stop_processors);
-        processors_thread = Some(
-            std::thread::Builder::new()
-                .name("processors".to_owned())
-                .spawn(move || processors::run(options, &processors::Status::default(), &stop))?,
-        );
+        tasks.spawn(async move {
+            let run = move || processors::run(options, &processors::Status::default(), &stop);
+            Ok(tokio::task::spawn_blocking(run).await??)
+        });
         let options = projections::Options {
             bootstrap: places.bootstrap.clone(),
             client_settings: Vec::new(),
@@ -73,11 +71,6 @@ pub(crate) async fn run(places: &Places, webhook: bool, readers: bool) -> Result
     stop_processors.store(true, Ordering::Relaxed);
     while let Some(task) = tasks.join_next().await {
         ended = ended.and(task?);
-    }
-    if let Some(thread) = processors_thread {
-        thread
-            .join()
-            .map_err(|_| anyhow::anyhow!("the processors panicked"))??;
     }
     ended
 }

@@ -54,6 +54,28 @@ impl KafkaConfig {
         });
         settings.into_iter().collect()
     }
+
+    /// A producer whose records are acknowledged by all in-sync replicas.
+    ///
+    /// # Errors
+    /// Where librdkafka refuses a setting: the configuration is wrong, and the process stops.
+    pub fn producer(&self) -> Result<FutureProducer, KafkaError> {
+        let mut client = self.client(&[
+            ("acks", "all"),
+            ("enable.idempotence", "true"),
+            ("linger.ms", "5"),
+            ("compression.type", "zstd"),
+            ("compression.level", "1"),
+            ("message.max.bytes", &RECORD_MAX_BYTES.to_string()),
+            (
+                "message.timeout.ms",
+                &DELIVERY_TIMEOUT.as_millis().to_string(),
+            ),
+            ("queue.buffering.max.kbytes", &QUEUE_MAX_KIB.to_string()),
+        ]);
+        // The configuration may be that of a member of a group; librdkafka would complain each time.
+        client.remove("session.timeout.ms").create()
+    }
 }
 
 /// After this time without an acknowledgement librdkafka gives a record up.
@@ -118,7 +140,7 @@ impl KafkaLog {
     /// # Errors
     /// Where librdkafka refuses a setting: the configuration is wrong, and the process stops.
     pub fn new(config: KafkaConfig, topics: Topics, codec: Codec) -> Result<Self, KafkaError> {
-        let producer = RwLock::new(Arc::new(producer(&config)?));
+        let producer = RwLock::new(Arc::new(config.producer()?));
         Ok(Self {
             topic: topics.events(),
             config,
@@ -169,7 +191,7 @@ impl KafkaLog {
         if !Arc::ptr_eq(&current, failed) {
             return;
         }
-        match producer(&self.config) {
+        match self.config.producer() {
             Ok(fresh) => {
                 tracing::warn!(%code, reason, "the producer failed for good and was replaced");
                 *current = Arc::new(fresh);
@@ -177,25 +199,6 @@ impl KafkaLog {
             Err(error) => tracing::error!(%error, "no new producer could be made"),
         }
     }
-}
-
-/// A producer whose records are acknowledged by all in-sync replicas.
-pub(crate) fn producer(config: &KafkaConfig) -> Result<FutureProducer, KafkaError> {
-    let mut client = config.client(&[
-        ("acks", "all"),
-        ("enable.idempotence", "true"),
-        ("linger.ms", "5"),
-        ("compression.type", "zstd"),
-        ("compression.level", "1"),
-        ("message.max.bytes", &RECORD_MAX_BYTES.to_string()),
-        (
-            "message.timeout.ms",
-            &DELIVERY_TIMEOUT.as_millis().to_string(),
-        ),
-        ("queue.buffering.max.kbytes", &QUEUE_MAX_KIB.to_string()),
-    ]);
-    // The configuration may be that of a member of a group; librdkafka would complain each time.
-    client.remove("session.timeout.ms").create()
 }
 
 impl EventLog for KafkaLog {

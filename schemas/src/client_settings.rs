@@ -2,6 +2,16 @@
 
 use std::collections::BTreeMap;
 
+/// How every consumer of ours reads, unless the configuration says otherwise.
+pub const CONSUMER_DEFAULTS: [(&str, &str); 4] = [
+    ("check.crcs", "true"),
+    ("fetch.queue.backoff.ms", "10"),
+    ("queued.max.messages.kbytes", "32768"),
+    // Records are compressed to a tenth or less, and a fetch is decompressed at once: small ones keep
+    // that memory small.
+    ("fetch.max.bytes", "1048576"),
+];
+
 /// The settings of a client: first `defaults`, which the configuration may override, then those that
 /// are `configured` (TLS, SASL, …), and above them `own`, those that promises rest on: with `acks=1`
 /// or `enable.auto.commit=true` what is acknowledged could be lost. `refused` is called with the

@@ -15,7 +15,7 @@ mod state;
 mod time;
 mod topics;
 
-pub use client_settings::client_settings;
+pub use client_settings::{CONSUMER_DEFAULTS, client_settings};
 pub use codec::{Codec, DecodeError, EncodeError, Record, Schema, SchemaId};
 pub use dead_letter::DeadLetter;
 pub use event::{

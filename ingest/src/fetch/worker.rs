@@ -28,7 +28,7 @@ use super::offsets::Offsets;
 use super::queue::{Batch, Left, Placed, QueueTimes};
 use crate::clock::Clock;
 use crate::github::GitHub;
-use crate::kafka_log::{KafkaConfig, producer};
+use crate::kafka_log::KafkaConfig;
 use crate::log::{AppendError, EventLog};
 use gapless_schemas::{Codec, Refetch, Topics};
 use rdkafka::client::ClientContext;
@@ -190,7 +190,7 @@ where
         clock,
         log,
         consumer,
-        tombstones: producer(kafka)?,
+        tombstones: kafka.producer()?,
         metrics,
         assignment: 0,
         lanes: Lanes::new(lanes, options.concurrent_max, options.times, ITEMS_MAX),

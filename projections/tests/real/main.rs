@@ -1,6 +1,7 @@
 //! The tables and the sink on the real ClickHouse engine.
 
 mod front;
+mod gate;
 mod history;
 mod random;
 mod rollups;

@@ -1,6 +1,7 @@
 //! The whole sink, on real Kafka and ClickHouse.
 
 use crate::front::rows;
+use crate::gate::Gate;
 use crate::history::{Fact, at, event, pull_request, repository};
 use clickhouse::Client;
 use gapless_embedded::{Cache, Embedded, PartCommand};
@@ -214,6 +215,32 @@ async fn what_is_in_kafka_is_soon_in_the_views_through_restarts_and_rebalances()
     third.until("its batch", |status| status.batches > 0).await;
     assert_eq!(third.stop().await.records, 1);
 
+    // While ClickHouse is away, what waits for it is told; then all of it is stored, read once.
+    let gate = Gate::before(&clickhouse.url).await;
+    let mut behind_a_gate = options.clone();
+    behind_a_gate.clickhouse.url = gate.url();
+    let mut cut_off = Sink::start(behind_a_gate);
+    let running = |status: &Status| status.phase == Phase::Running;
+    cut_off.until("running", running).await;
+    gate.close();
+    let mut produced = 0;
+    for waiting in [1, 80] {
+        while produced < waiting {
+            let event = event(&format!("g{produced}"), Some(at(1, 1)));
+            produce(&producer, topics, &[Fact::Event(event)]).await;
+            produced += 1;
+        }
+        let told = |status: &Status| status.lag == Some(waiting);
+        cut_off.until("the lag", told).await;
+    }
+    assert!(!running(&cut_off.status.borrow()));
+    gate.open();
+    cut_off
+        .until("no lag", |status| status.lag == Some(0))
+        .await;
+    assert_eq!(cut_off.stop().await.records, 80);
+    until_rows(&client, count, &["682"]).await;
+
     // Tables that were lost are written again, from the beginning of the log.
     for database in ["gapless", "gapless_1"] {
         let drop = format!("DROP DATABASE {database}");
@@ -221,7 +248,7 @@ async fn what_is_in_kafka_is_soon_in_the_views_through_restarts_and_rebalances()
     }
     let mut fourth = Sink::start(options.clone());
     fourth.until("a batch", |status| status.batches > 0).await;
-    until_rows(&client, count, &["602"]).await;
+    until_rows(&client, count, &["682"]).await;
     until_rows(&client, daily, &["acme/hammer\t1"]).await;
 
     let newer_topic = topics.state(StateTopic::Issues);

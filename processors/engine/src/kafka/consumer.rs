@@ -5,6 +5,7 @@ use crate::drive::{Halt, LogError};
 use crate::store::{DiskStore, StoreError};
 use crate::tail::Tail;
 use crate::task::{Input, Settings, Task};
+use gapless_schemas::CONSUMER_DEFAULTS;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
@@ -34,16 +35,6 @@ const IDLE: Duration = Duration::from_millis(200);
 const COMMITTED: Duration = Duration::from_secs(5);
 /// How long a look whether Kafka answers may take.
 const LOOK: Duration = Duration::from_secs(2);
-
-/// How the events topic is read, unless the configuration says otherwise.
-pub const CONSUMER_DEFAULTS: [(&str, &str); 4] = [
-    ("check.crcs", "true"),
-    ("fetch.queue.backoff.ms", "10"),
-    ("queued.max.messages.kbytes", "32768"),
-    // Records are compressed to a tenth or less, and a fetch is decompressed at once: small ones keep
-    // that memory small.
-    ("fetch.max.bytes", "1048576"),
-];
 
 /// More events than a second brings, at whose end the log is flushed.
 const TAIL_MAX: i64 = 10_000;

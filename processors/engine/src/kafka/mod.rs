@@ -17,7 +17,6 @@ pub use access::Access;
 
 use crate::drive::{CrashPoint, Halt, LogError, drive};
 use crate::task::{Input, Settings};
-pub use consumer::CONSUMER_DEFAULTS;
 use consumer::{Consumer, Held, Polled};
 use gapless_schemas::{Codec, Timestamp, Topics};
 use producer::{Appender, KafkaLog};

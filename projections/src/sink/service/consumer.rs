@@ -4,7 +4,8 @@
 //! topics have equally many. Offsets are committed by hand, after what they stand for is stored.
 
 use super::super::projector::Offsets;
-use gapless_schemas::client_settings;
+use super::Options;
+use gapless_schemas::{CONSUMER_DEFAULTS, client_settings};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{
     BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance, StreamConsumer,
@@ -23,14 +24,11 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) type Consumer = StreamConsumer<Context>;
 
 /// What librdkafka's callbacks tell.
-#[derive(Default)]
 pub(super) struct Context {
     /// Counts assignments: what was read under another one may be another member's by now.
     assignment: AtomicU64,
     /// Records not yet read; [`UNKNOWN`] where librdkafka has not told.
     unread: AtomicU64,
-    /// Records read and neither committed nor dropped.
-    uncommitted: AtomicU64,
 }
 
 const UNKNOWN: u64 = u64::MAX;
@@ -44,22 +42,6 @@ impl Context {
     /// Records that are not yet read, as of a second ago.
     pub(super) fn unread(&self) -> Option<u64> {
         Some(self.unread.load(Ordering::Relaxed)).filter(|&unread| unread != UNKNOWN)
-    }
-
-    /// Records that are not yet stored with their figures; at most a second too many.
-    pub(super) fn lag(&self) -> Option<u64> {
-        let uncommitted = self.uncommitted.load(Ordering::Relaxed);
-        Some(self.unread()? + uncommitted)
-    }
-
-    /// A record was read.
-    pub(super) fn note_read(&self) {
-        self.uncommitted.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Of what was read so many records are committed, or dropped to be read again.
-    pub(super) fn note_done(&self, records: u64) {
-        self.uncommitted.fetch_sub(records, Ordering::Relaxed);
     }
 }
 
@@ -106,51 +88,33 @@ impl ConsumerContext for Context {
     }
 }
 
-/// Where Kafka is, and librdkafka's further settings.
-#[derive(Clone)]
-pub(super) struct Kafka {
-    pub(super) bootstrap: String,
-    pub(super) settings: Vec<(String, String)>,
-}
-
-impl Kafka {
-    /// What clients of `group` are told. The configuration cannot change what correctness rests on.
-    fn client(&self, group: &str, defaults: &[(&str, &str)]) -> ClientConfig {
-        let own = [
-            ("bootstrap.servers", self.bootstrap.as_str()),
-            ("group.id", group),
-            ("group.protocol", "classic"),
-            ("partition.assignment.strategy", "range"),
-            ("enable.auto.commit", "false"),
-            ("enable.auto.offset.store", "false"),
-            ("auto.offset.reset", "earliest"),
-            // What tells that the sink is behind.
-            ("statistics.interval.ms", "1000"),
-        ];
-        let configured = self.settings.iter().map(|(name, value)| (name, value));
-        let settings = client_settings(defaults, configured, &own, |name| {
-            tracing::warn!(name, "a Kafka setting is Gapless's own and stays as it is");
-        });
-        settings.into_iter().collect()
-    }
-}
-
-/// A client that may become a member of `group`, see [`subscribe`].
-pub(super) fn connect(kafka: &Kafka, group: &str) -> KafkaResult<Arc<Consumer>> {
-    let defaults = [
-        ("queued.max.messages.kbytes", "32768"),
-        // Records are compressed to a tenth or less, and a fetch is decompressed at once: small ones
-        // keep that memory small.
-        ("fetch.max.bytes", "1048576"),
-        ("fetch.queue.backoff.ms", "10"),
-        ("topic.metadata.refresh.interval.ms", "10000"),
-        ("check.crcs", "true"),
+/// A client that may become a member of the group of these topics, see [`subscribe`]. The
+/// configuration cannot change what correctness rests on.
+pub(super) fn connect(options: &Options) -> KafkaResult<Arc<Consumer>> {
+    let (topics, refresh) = (&options.topics, "topic.metadata.refresh.interval.ms");
+    let group = format!("{}.{}.projections", topics.prefix, topics.generation);
+    let defaults = [&CONSUMER_DEFAULTS[..], &[(refresh, "10000")]].concat();
+    let own = [
+        ("bootstrap.servers", options.bootstrap.as_str()),
+        ("group.id", &group),
+        ("group.protocol", "classic"),
+        ("partition.assignment.strategy", "range"),
+        ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"),
+        ("auto.offset.reset", "earliest"),
+        // What tells that the sink is behind.
+        ("statistics.interval.ms", "1000"),
     ];
-    let mut config = kafka.client(group, &defaults);
+    let configured = options.client_settings.iter();
+    let configured = configured.map(|(name, value)| (name, value));
+    let settings = client_settings(&defaults, configured, &own, |name| {
+        tracing::warn!(name, "a Kafka setting is Gapless's own and stays as it is");
+    });
+    let mut config: ClientConfig = settings.into_iter().collect();
     config.set_log_level(RDKafkaLogLevel::Warning);
     let context = Context {
+        assignment: AtomicU64::new(0),
         unread: AtomicU64::new(UNKNOWN),
-        ..Context::default()
     };
     config.create_with_context(context).map(Arc::new)
 }
@@ -190,6 +154,17 @@ pub(super) fn begin_anew<'a>(
     committed.set_all_offsets(Offset::Offset(0))?;
     consumer.commit(&committed, CommitMode::Sync)?;
     Ok(true)
+}
+
+/// Lets `consumer` read no further, or read on, while it stays a member.
+pub(super) fn pause(consumer: &Consumer, is_paused: bool) {
+    let done = consumer.assignment().and_then(|ours| match is_paused {
+        true => consumer.pause(&ours),
+        false => consumer.resume(&ours),
+    });
+    if let Err(error) = done {
+        tracing::warn!(%error, is_paused, "partitions were neither paused nor resumed");
+    }
 }
 
 /// Commits `offsets`, which were read under `assignment`. What another member may have by now is
@@ -259,16 +234,5 @@ mod tests {
         ] {
             assert_eq!(unread(all.iter()), None, "{all:?}");
         }
-    }
-
-    #[test]
-    fn what_is_read_and_not_committed_is_not_stored() {
-        let context = Context::default();
-        context.unread.store(7, Ordering::Relaxed);
-        context.note_read();
-        context.note_read();
-        assert_eq!((context.unread(), context.lag()), (Some(7), Some(9)));
-        context.note_done(2);
-        assert_eq!(context.lag(), Some(7));
     }
 }

@@ -13,7 +13,9 @@
 //!
 //! **Bounds**: what is read and not yet stored is at most two pieces (one filling, one being stored)
 //! within [`BOUNDS`], and librdkafka's queue of 32 MB. At the bound, reading waits; the log keeps the
-//! rest.
+//! rest. The client is served all the same, with its partitions paused where that takes longer than
+//! [`PAUSED_AFTER`]: left alone, it heaps up what it has to tell (30 KB a second), and leaves its group
+//! after `max.poll.interval.ms`.
 //!
 //! **Tables that were lost** (a folder that was removed, a database that was dropped) are made anew,
 //! empty, while the group stands where it stood: every row from before would be missing for ever. So
@@ -33,7 +35,7 @@ pub use status::{Phase, Status};
 use super::clickhouse::{ClickHouse, ClickHouseOptions, SetupError, is_empty, prepare};
 use super::projector::{Bounds, Offsets, Projector, Record, Refused};
 use super::step::Step;
-use consumer::{Consumer, Kafka};
+use consumer::Consumer;
 use gapless_schemas::{Codec, Topics};
 use rdkafka::Message;
 use rdkafka::consumer::Consumer as _;
@@ -44,7 +46,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use writer::{Work, Writer};
 
 /// How long a row waits for others.
@@ -74,6 +76,11 @@ const BOUNDS: Bounds = Bounds {
 };
 /// How many pieces of work the writer has at most.
 const AT_THE_WRITER: usize = 1;
+/// Pausing costs what was fetched already, which is fetched again; a ClickHouse that is well takes no
+/// longer than this over a piece.
+const PAUSED_AFTER: Duration = Duration::from_secs(3);
+/// How often the lag is told while reading waits.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait before ClickHouse is asked again for the tables.
 const SETUP_RETRY: Duration = Duration::from_secs(1);
 
@@ -91,15 +98,6 @@ pub struct Options {
     pub clickhouse: ClickHouseOptions,
     /// Called at every crash point; a test of real processes dies there.
     pub reached: fn(CrashPoint),
-}
-
-impl Options {
-    fn kafka(&self) -> Kafka {
-        Kafka {
-            bootstrap: self.bootstrap.clone(),
-            settings: self.client_settings.clone(),
-        }
-    }
 }
 
 /// The sink cannot go on. Reaction: stop, and show it to a person.
@@ -140,11 +138,7 @@ async fn run_until(
         ready = tables(&options, status) => ready?,
     }
     let projector = Projector::new(codec, &options.topics);
-    let Topics {
-        prefix, generation, ..
-    } = &options.topics;
-    let group = format!("{prefix}.{generation}.projections");
-    let consumer = consumer::connect(&options.kafka(), &group)?;
+    let consumer = consumer::connect(&options)?;
     tokio::select! {
         () = &mut shutdown => {}
         () = agree(&options, &consumer, &projector, status) => {
@@ -235,7 +229,16 @@ async fn agree(
         };
         tracing::warn!(error, "the projections cannot begin yet");
         status.send_modify(|status| status.phase = Phase::Retrying { error });
-        tokio::time::sleep(SETUP_RETRY).await;
+        serve(consumer, Instant::now() + SETUP_RETRY).await;
+    }
+}
+
+/// Lets a consumer that reads nothing do its work.
+async fn serve(consumer: &Consumer, until: Instant) {
+    while let Ok(received) = timeout_at(until, consumer.recv()).await {
+        if let Err(error) = received {
+            tracing::warn!(%error, "Kafka reports");
+        }
     }
 }
 
@@ -256,6 +259,8 @@ struct Reader {
     rows_since: Option<Instant>,
     /// When the first record was read whose figures wait.
     figures_since: Option<Instant>,
+    /// What stands in the way, where this release cannot read a record: no other is taken in then.
+    unreadable: Option<String>,
 }
 
 /// What is to be handed over next.
@@ -283,12 +288,16 @@ impl Reader {
             records: 0,
             rows_since: None,
             figures_since: None,
+            unreadable: None,
         }
     }
 
     /// Runs until the writer has ended; dropping it between two records loses nothing.
     async fn run(&mut self) {
         while !self.work.is_closed() {
+            if let Some(error) = self.unreadable.clone() {
+                self.wait_for_another_release(error).await;
+            }
             let (due, at) = self.due();
             if self.read(at).await {
                 if self.projector.is_full(&BOUNDS) {
@@ -348,6 +357,9 @@ impl Reader {
             }
         };
         self.notice_rebalance();
+        if self.unreadable.is_some() {
+            return false;
+        }
         let record = Record {
             topic: message.topic(),
             partition: message.partition(),
@@ -357,10 +369,10 @@ impl Reader {
         let accepted = self.projector.push(record);
         if let Err(error @ Refused::NewerState(_)) = &accepted {
             let what = format!("{} {}/{}", record.topic, record.partition, record.offset);
-            self.wait_for_another_release(&what, error).await;
+            tracing::error!(%error, what, "a record cannot be read by this release");
+            self.unreadable = Some(format!("{what}: {error}"));
             return false;
         }
-        self.consumer.context().note_read();
         self.records += 1;
         let now = Instant::now();
         self.rows_since.get_or_insert(now);
@@ -383,20 +395,17 @@ impl Reader {
         true
     }
 
-    /// Says what stands in the way, and reads no further: the writer stores what came before, and the
-    /// group gives the partitions to a member that reads on, once there is one.
-    async fn wait_for_another_release(&mut self, what: &str, error: &Refused) {
-        tracing::error!(%error, what, "a record cannot be read by this release");
-        let error = format!("{what}: {error}");
+    /// Has what came before stored and committed, leaves the group, whose other members read on if
+    /// they can, and says for ever what stands in the way.
+    async fn wait_for_another_release(&mut self, error: String) {
+        consumer::pause(&self.consumer, true);
         self.hand_over_all().await;
+        drop(self.room().await);
+        self.consumer.unsubscribe();
+        self.status
+            .send_modify(|status| status.phase = Phase::Retrying { error });
         loop {
-            // Again and again: the writer says that it runs whenever it has stored something.
-            self.status.send_modify(|status| {
-                status.phase = Phase::Retrying {
-                    error: error.clone(),
-                };
-            });
-            tokio::time::sleep(SETUP_RETRY).await;
+            serve(&self.consumer, Instant::now() + TOLD_EVERY).await;
         }
     }
 
@@ -408,7 +417,7 @@ impl Reader {
             self.since = Instant::now();
             self.projector.clear();
             let dropped = std::mem::take(&mut self.records);
-            self.consumer.context().note_done(dropped);
+            self.status.send_modify(|status| status.settled += dropped);
             self.rows_since = None;
             self.figures_since = None;
         }
@@ -435,18 +444,39 @@ impl Reader {
             let records = std::mem::take(&mut self.records);
             self.send(batch.steps, batch.offsets, records, room);
         }
-        let lag = self.consumer.context().lag();
+        self.tell_lag();
+    }
+
+    fn tell_lag(&self) {
+        let unread = self.consumer.context().unread();
         self.status.send_if_modified(|status| {
+            let lag = unread.map(|unread| unread + status.records - status.settled);
             let is_news = status.lag != lag;
             status.lag = lag;
             is_news
         });
     }
 
-    /// Waits until the writer has done what it was given.
-    async fn room(&self) -> OwnedSemaphorePermit {
-        let room = Arc::clone(&self.room).acquire_owned().await;
-        room.expect("nobody closes it")
+    /// Waits until the writer has done what it was given. A record that comes meanwhile is taken in:
+    /// the first of an assignment that is new and not yet paused.
+    async fn room(&mut self) -> OwnedSemaphorePermit {
+        let room = Arc::clone(&self.room).acquire_owned();
+        let mut room = pin!(async { room.await.expect("nobody closes it") });
+        if let Ok(room) = timeout(PAUSED_AFTER, &mut room).await {
+            return room;
+        }
+        let room = loop {
+            consumer::pause(&self.consumer, true);
+            self.tell_lag();
+            tokio::select! {
+                biased;
+                room = &mut room => break room,
+                _ = self.read(Instant::now() + TOLD_EVERY) => {}
+            }
+        };
+        consumer::pause(&self.consumer, false);
+        self.notice_rebalance();
+        room
     }
 
     /// The channel is closed only where the writer has ended, and the sink with it; it is never full,

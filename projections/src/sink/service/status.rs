@@ -33,6 +33,9 @@ pub struct Status {
     pub phase: Phase,
     /// Records read.
     pub records: u64,
+    /// Of these, records that are stored with their figures, or were dropped, to be read again by
+    /// whoever has their partition now.
+    pub settled: u64,
     /// Rows stored, those of figures left out.
     pub rows: u64,
     /// Records that no row could be made of.

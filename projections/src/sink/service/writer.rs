@@ -7,7 +7,6 @@ use super::consumer::{self, Consumer};
 use super::crash::CrashPoint;
 use super::status::{Phase, Status};
 use futures_util::stream::{self, StreamExt};
-use rdkafka::consumer::Consumer as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
@@ -65,9 +64,9 @@ impl<S: Store> Writer<S> {
             if !work.offsets.is_empty() {
                 since = None;
                 consumer::commit(&self.consumer, work.offsets, work.assignment).await;
-                self.consumer.context().note_done(work.records);
                 (self.reached)(CrashPoint::FiguresCommitted);
                 self.status.send_modify(|status| {
+                    status.settled += work.records;
                     status.batches += 1;
                     status.last_batch = Some(began.elapsed());
                     status.last_figures = Some((Instant::now(), figures_took));
@@ -78,8 +77,8 @@ impl<S: Store> Writer<S> {
     }
 
     /// Does steps of one kind, several at a time: each is another table's, or computes figures from
-    /// rows that are all stored, so that their order does not matter (see [`StepKind`](super::super::step::StepKind)).
-    /// False where one was given up.
+    /// rows that are all stored, so that their order does not matter (see
+    /// [`StepKind`](super::super::step::StepKind)). False where one was given up.
     async fn all_done(&self, steps: &[Step]) -> bool {
         let steps: Vec<_> = steps.iter().map(|step| self.done(step)).collect();
         let mut done = stream::iter(steps).buffer_unordered(STEPS_AT_A_TIME);
