@@ -3,7 +3,7 @@
 mod support;
 
 use gapless_ingest::recorded::{RecordingError, SendOptions, import, send};
-use gapless_ingest::webhook::Limits;
+use gapless_ingest::webhook::{Limits, Outcome};
 use gapless_ingest::{Secret, SystemClock};
 use gapless_schemas::ItemSnapshot;
 use serde_json::{Value, json};
@@ -88,14 +88,14 @@ async fn a_webhook_that_is_busy_is_tried_again_after_as_long_as_it_asks_for() {
     server.log.set(Mood::IsSlow);
     let options = SendOptions::new(server.url(), Secret::new(SECRET));
     let sending = tokio::spawn(async move { send(&path, &options, |_| {}).await });
-    while server
-        .webhook
-        .counters()
-        .count(gapless_ingest::webhook::Outcome::LogSlow)
-        == 0
-    {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let refused = || server.webhook.counters().count(Outcome::LogSlow);
+    let is_refused = async {
+        while refused() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(30), is_refused).await;
+    waited.expect("nothing was refused");
     server.log.set(Mood::Takes);
     let report = sending.await.unwrap().unwrap();
     assert!(report.retried >= 1);

@@ -1,8 +1,9 @@
 //! Avro in the Confluent wire format: a zero byte, the schema's id (4 bytes, big-endian), then the
 //! Avro datum. Any Kafka tool with a schema registry reads it.
 
-use crate::event_datum;
-use crate::{DeadLetter, Event, Gap, Issue, LedgerBlock, PullRequest, Refetch, Repository};
+use crate::{
+    DeadLetter, Event, Gap, Issue, LedgerBlock, PullRequest, Refetch, Repository, event_datum,
+};
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
 use serde::Serialize;
@@ -154,6 +155,8 @@ pub struct Codec {
 
 const MAGIC: u8 = 0;
 const HEADER_BYTES: usize = 5;
+/// A payload's buffer above this size is not kept for the next event.
+const SPARE_BYTES: usize = 1 << 20;
 
 impl Codec {
     /// A codec for the embedded registry, whose ids are the schemas' places in [`Schema::ALL`],
@@ -222,12 +225,7 @@ impl Codec {
             error: Box::new(error),
         })
     }
-}
 
-/// A payload's buffer above this size is not kept for the next event.
-const SPARE_BYTES: usize = 1 << 20;
-
-impl Codec {
     /// The event that `bytes` hold, in the buffers of `spare`, an event that is no longer needed:
     /// what [`Codec::decode`] gives, at a fraction of its cost.
     ///

@@ -205,6 +205,21 @@ async fn the_same_facts_lead_to_the_same_figures_however_they_are_batched() {
 }
 
 #[tokio::test]
+async fn as_many_changes_as_one_statement_names_may_be_of_as_many_repositories() {
+    let Some((options, clickhouse, memory)) = stores().await else {
+        return;
+    };
+    let facts = (1..=10_000).map(|number| {
+        let mut state = merged(number, 2);
+        state.repository_id = number;
+        state.repository = Some(format!("acme/{number}"));
+        Fact::PullRequest(state).at_version(number)
+    });
+    apply(&clickhouse, &memory, &numbered(facts)).await;
+    figures(&options, &memory).await;
+}
+
+#[tokio::test]
 async fn a_crash_between_any_two_steps_is_mended_by_doing_the_batch_again() {
     let Some((options, clickhouse, memory)) = stores().await else {
         return;

@@ -87,14 +87,18 @@ impl Running {
         self.child.wait().expect("it ended");
     }
 
-    /// SIGTERM; returns whether it ended with success.
-    pub(crate) fn stop(mut self) -> bool {
+    /// SIGTERM.
+    pub(crate) fn terminate(&self) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill")
             .args(["-TERM", &pid])
             .status()
             .expect("kill runs");
         assert!(sent.success());
+    }
+
+    /// Waits for its end; returns whether that is a success.
+    pub(crate) fn ends(mut self) -> bool {
         self.child.wait().expect("it ended").success()
     }
 

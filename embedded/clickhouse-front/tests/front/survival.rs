@@ -75,5 +75,6 @@ async fn acknowledged_rows_survive_a_kill_in_mid_insert() {
             .collect();
         assert!(missing.is_empty(), "lost: {missing:?}");
     }
-    assert!(front.stop(), "not ended with success");
+    front.terminate();
+    assert!(front.ends(), "not ended with success");
 }

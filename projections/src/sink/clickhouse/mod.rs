@@ -48,8 +48,6 @@ impl ClickHouseOptions {
             .with_setting("optimize_on_insert", "0")
             // Recomputations name their entities in the statement.
             .with_setting("max_query_size", "67108864")
-            .with_setting("max_ast_elements", "10000000")
-            .with_setting("max_expanded_ast_elements", "10000000")
     }
 
     /// The database of a generation's tables.
