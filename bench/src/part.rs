@@ -18,6 +18,15 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 const VARIABLE: &str = "GAPLESS_BENCH_PART";
 
+/// How the bare reader parses.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Parser {
+    /// The whole payload, with the library.
+    Library,
+    /// Of the payload what the states need, with Gapless's own code.
+    Ours,
+}
+
 /// What to be.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Part {
@@ -34,6 +43,7 @@ pub(crate) enum Part {
         bootstrap: String,
         topic: String,
         events: u64,
+        parser: Parser,
     },
     /// The load generator.
     Load(Plan),
@@ -65,8 +75,9 @@ impl Part {
                     bootstrap,
                     topic,
                     events,
+                    parser,
                 } => {
-                    say(&control::read(&bootstrap, &topic, events)?)?;
+                    say(&control::read(&bootstrap, &topic, events, parser)?)?;
                     // Whoever started this reads what it cost before it ends.
                     told().await;
                     Ok(())

@@ -1,4 +1,6 @@
-//! Replay: a whole log to states to ClickHouse, against a reader that only consumes and parses.
+//! Replay: a whole log to states to ClickHouse, against readers that only consume and parse: one
+//! that parses with the library, as anybody's first program would, and one that parses no more than
+//! Gapless needs, with its code, which is what consuming costs at the least.
 //!
 //! The log is written once, by the webhook's own code. Each round starts from nothing: an empty
 //! store, a new group, empty tables, all of a new generation. It ends when the processors have
@@ -6,7 +8,7 @@
 
 use crate::Measure;
 use crate::bodies::{Bodies, secret};
-use crate::part::Part;
+use crate::part::{Parser, Part};
 use crate::places::{Places, Stack};
 use crate::process::Process;
 use crate::report::{Reader, Replay, median};
@@ -41,9 +43,10 @@ pub(crate) async fn measure(stack: &Stack, measure: &Measure) -> Result<Replay> 
         "replay: {} events of {mean_bytes:.0} bytes written in {seconds:.0} s",
         measure.events
     );
-    let (mut control, mut ours) = (Vec::new(), Vec::new());
+    let (mut control, mut least, mut ours) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..measure.rounds {
-        control.push(read_barely(&places, measure.events).await?);
+        control.push(read_barely(&places, measure.events, Parser::Library).await?);
+        least.push(read_barely(&places, measure.events, Parser::Ours).await?);
         let generation = u32::try_from(round)? + 1;
         ours.push(
             read(
@@ -54,20 +57,25 @@ pub(crate) async fn measure(stack: &Stack, measure: &Measure) -> Result<Replay> 
             .await?,
         );
         eprintln!(
-            "replay, round {}: control {:.0}/s, gapless {:.0}/s",
+            "replay, round {}: control {:.0}/s, with our parser {:.0}/s, gapless {:.0}/s",
             round + 1,
             control[round].per_second,
+            least[round].per_second,
             ours[round].per_second,
         );
     }
-    let ratios: Vec<f64> = std::iter::zip(&ours, &control)
-        .map(|(ours, control)| ours.per_second / control.per_second)
-        .collect();
+    let ratio = |control: &[Reader]| {
+        let pairs = std::iter::zip(&ours, control);
+        let ratios = pairs.map(|(ours, control)| ours.per_second / control.per_second);
+        median(&ratios.collect::<Vec<_>>())
+    };
     Ok(Replay {
         events: measure.events as u64,
         mean_bytes,
-        ratio: median(&ratios),
+        ratio: ratio(&control),
+        ratio_to_our_parser: ratio(&least),
         control: Reader::median(&control),
+        control_with_our_parser: Reader::median(&least),
         gapless: Reader::median(&ours),
     })
 }
@@ -140,11 +148,12 @@ pub(crate) fn headers(delivery: &Delivery, secret: &str) -> Result<HeaderMap> {
     Ok(headers)
 }
 
-async fn read_barely(places: &Places, events: usize) -> Result<Reader> {
+async fn read_barely(places: &Places, events: usize, parser: Parser) -> Result<Reader> {
     let mut part = Part::BareReader {
         bootstrap: places.bootstrap.clone(),
         topic: places.topics().events(),
         events: events as u64,
+        parser,
     }
     .start()?;
     let seconds: f64 = part.hear().await?;

@@ -49,7 +49,10 @@ pub(crate) struct Replay {
     pub(crate) mean_bytes: f64,
     /// Gapless's rate as a share of the control's, pair by pair.
     pub(crate) ratio: f64,
+    /// The same, where the control parses with Gapless's code.
+    pub(crate) ratio_to_our_parser: f64,
     pub(crate) control: Reader,
+    pub(crate) control_with_our_parser: Reader,
     pub(crate) gapless: Reader,
 }
 
@@ -158,17 +161,22 @@ impl Intake {
 impl Replay {
     fn print(&self) {
         println!(
-            "Replay, {} events of {:.1} KB: {:.2} of the control's rate",
+            "Replay, {} events of {:.1} KB: {:.2} of the control's rate, {:.2} of the one with our parser",
             self.events,
             self.mean_bytes / 1e3,
-            self.ratio
+            self.ratio,
+            self.ratio_to_our_parser
         );
         println!(
-            "              events/s   CPU µs/event   Kafka   ClickHouse   peak MB   MB at end"
+            "                    events/s   CPU µs/event   Kafka   ClickHouse   peak MB   MB at end"
         );
-        for (name, it) in [("control", &self.control), ("gapless", &self.gapless)] {
+        for (name, it) in [
+            ("control", &self.control),
+            ("with our parser", &self.control_with_our_parser),
+            ("gapless", &self.gapless),
+        ] {
             println!(
-                "  {name:<10}{:>10.0}{:>15.1}{:>8.1}{:>13.1}{:>10.0}{:>12.0}",
+                "  {name:<16}{:>10.0}{:>15.1}{:>8.1}{:>13.1}{:>10.0}{:>12.0}",
                 it.per_second,
                 it.cpu_us,
                 it.kafka_cpu_us,

@@ -9,9 +9,12 @@ use std::fmt::Write as _;
 const WIDE_PART_BYTES: u64 = 256 << 20;
 
 /// How many parts of a table with large columns are merged at once, at the least. To merge such a
-/// row costs as much as to insert it, so it is done seldom, of many parts at a time; but a merge holds
-/// some 23 MB of each part (measured with payloads of 10 KB).
-const LARGE_ROWS_MERGED_PARTS: u64 = 16;
+/// row costs as much as to insert it, so it is done seldom, of many parts at a time.
+const LARGE_ROWS_MERGED_PARTS: u64 = 64;
+
+/// Bytes of rows, of a table with large columns, that are read at once. A merge holds two of these or
+/// more of each part, and whoever asks for one row reads as much.
+const LARGE_ROWS_GRANULE_BYTES: u64 = 1 << 20;
 
 /// `text` as a string literal.
 pub(crate) fn quoted(text: &str) -> String {
@@ -53,7 +56,8 @@ pub(crate) fn create_table(table: &Table) -> String {
     if columns.iter().any(|column| column.large) {
         let _ = write!(
             sql,
-            ", min_parts_to_merge_at_once = {LARGE_ROWS_MERGED_PARTS}"
+            ", min_parts_to_merge_at_once = {LARGE_ROWS_MERGED_PARTS}, \
+             index_granularity_bytes = {LARGE_ROWS_GRANULE_BYTES}"
         );
     }
     let _ = write!(sql, "\nCOMMENT {}", quoted(table.meaning));
