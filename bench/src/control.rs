@@ -84,6 +84,8 @@ pub(crate) fn read(bootstrap: &str, topic: &str, events: u64, parser: Parser) ->
         .set("group.id", "bench.bare-reader")
         .set("enable.auto.commit", "false");
     config.extend(CONSUMER_DEFAULTS.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    // With less the reader that parses fast waits for fetches; Gapless does not.
+    config.set("queued.max.messages.kbytes", "32768");
     let consumer: BaseConsumer = config.create()?;
     let began = Instant::now();
     let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10))?;

@@ -205,9 +205,23 @@ async fn read(stack: &Stack, places: &Places, events: usize) -> Result<Reader> {
         clickhouse_cpu_us: each(stack.clickhouse.cpu()? - before.1),
         peak_memory_mb: part.process.peak_memory_bytes()? as f64 / 1e6,
         memory_mb: part.process.memory_bytes()? as f64 / 1e6,
+        entities: 0,
     };
     part.stop().await?;
-    Ok(reader)
+    Ok(Reader {
+        entities: entities(places).await?,
+        ..reader
+    })
+}
+
+/// How many pull requests, issues and repositories the tables have.
+async fn entities(places: &Places) -> Result<u64> {
+    let options = places.clickhouse();
+    let tables = options.generation(places.topics().generation);
+    let counts = ["pull_requests", "issues", "repositories"]
+        .map(|table| format!("(SELECT count() FROM `{tables}`.{table} FINAL)"));
+    let sql = format!("SELECT assumeNotNull({})", counts.join(" + "));
+    Ok(options.client().query(&sql).fetch_one().await?)
 }
 
 /// Compares what the groups have committed with the topics' ends.

@@ -69,6 +69,8 @@ pub(crate) struct Reader {
     pub(crate) peak_memory_mb: f64,
     /// At the end.
     pub(crate) memory_mb: f64,
+    /// Pull requests, issues and repositories in the tables.
+    pub(crate) entities: u64,
 }
 
 impl Reader {
@@ -84,6 +86,7 @@ impl Reader {
             clickhouse_cpu_us: of(|it| it.clickhouse_cpu_us),
             peak_memory_mb: of(|it| it.peak_memory_mb),
             memory_mb: of(|it| it.memory_mb),
+            entities: rounds.last().map_or(0, |it| it.entities),
         }
     }
 }
@@ -186,8 +189,8 @@ impl Replay {
             );
         }
         println!(
-            "  {:.1} s in all, processors done after {:.1} s",
-            self.gapless.seconds, self.gapless.processed_after_seconds
+            "  {:.1} s in all, processors done after {:.1} s; {} entities",
+            self.gapless.seconds, self.gapless.processed_after_seconds, self.gapless.entities
         );
     }
 }

@@ -70,7 +70,7 @@ pub struct Task<S> {
 }
 
 /// Decoded states kept in memory; at the bound all are dropped and read again from the store.
-const CACHED_STATES: usize = 3_000;
+const CACHED_STATES: usize = 500;
 
 /// Entities whose detectors are looked at in one batch because their time has come; the rest wait
 /// for the next batch.

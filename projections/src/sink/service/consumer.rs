@@ -27,8 +27,10 @@ pub(super) type Consumer = StreamConsumer<Context>;
 pub(super) struct Context {
     /// Counts assignments: what was read under another one may be another member's by now.
     assignment: AtomicU64,
-    /// Records not yet read; [`UNKNOWN`] where librdkafka has not told.
+    /// Records not read when librdkafka last told; [`UNKNOWN`] where it has not.
     unread: AtomicU64,
+    /// Records read since. It tells once a second, in which a replay reads twenty thousand.
+    read_since: AtomicU64,
 }
 
 const UNKNOWN: u64 = u64::MAX;
@@ -39,9 +41,16 @@ impl Context {
         self.assignment.load(Ordering::SeqCst)
     }
 
-    /// Records that are not yet read, as of a second ago.
+    /// Records that are not yet read, but for those that came in the last second.
     pub(super) fn unread(&self) -> Option<u64> {
-        Some(self.unread.load(Ordering::Relaxed)).filter(|&unread| unread != UNKNOWN)
+        let unread = self.unread.load(Ordering::Relaxed);
+        let read_since = self.read_since.load(Ordering::Relaxed);
+        (unread != UNKNOWN).then(|| unread.saturating_sub(read_since))
+    }
+
+    /// A record was read.
+    pub(super) fn note_read(&self) {
+        self.read_since.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -51,6 +60,7 @@ impl ClientContext for Context {
         let partitions = partitions.flat_map(|topic| topic.partitions.values());
         let unread = unread(partitions).unwrap_or(UNKNOWN);
         self.unread.store(unread, Ordering::Relaxed);
+        self.read_since.store(0, Ordering::Relaxed);
     }
 }
 
@@ -115,6 +125,7 @@ pub(super) fn connect(options: &Options) -> KafkaResult<Arc<Consumer>> {
     let context = Context {
         assignment: AtomicU64::new(0),
         unread: AtomicU64::new(UNKNOWN),
+        read_since: AtomicU64::new(0),
     };
     config.create_with_context(context).map(Arc::new)
 }

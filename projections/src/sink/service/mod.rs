@@ -8,11 +8,11 @@
 //! with them the commit, as soon as they take no more than a fifth of the time: under load each is
 //! computed for many changes at once, at the latest after [`FIGURES_WITHIN`], and rows wait for one
 //! computation of them at most. **Behind** by many records, or not yet told how many, rows wait until their
-//! table is full ([`BOUNDS`]), figures are due, or no record comes for [`CAUGHT_UP`]: a replay inserts few
+//! table is full ([`BOUNDS`]), figures are due, or no record comes for [`LINGER`]: a replay inserts few
 //! large blocks, each of which costs ClickHouse about as much as a small one.
 //!
 //! **Bounds**: what is read and not yet stored is at most two pieces (one filling, one being stored)
-//! within [`BOUNDS`], and librdkafka's queue of 32 MB. At the bound, reading waits; the log keeps the
+//! within [`BOUNDS`], and librdkafka's queue of 8 MB. At the bound, reading waits; the log keeps the
 //! rest. The client is served all the same, with its partitions paused where that takes longer than
 //! [`PAUSED_AFTER`]: left alone, it heaps up what it has to tell (30 KB a second), and leaves its group
 //! after `max.poll.interval.ms`.
@@ -57,8 +57,6 @@ const FIGURES_PAUSE: u32 = 4;
 const FIGURES_WITHIN: Duration = Duration::from_secs(15);
 /// Records not yet read from which on the sink is behind.
 const BEHIND_RECORDS: u64 = 5_000;
-/// Where no record comes for so long, the sink has caught up, and Kafka tells so a second later.
-const CAUGHT_UP: Duration = Duration::from_millis(100);
 /// How long the sink is taken to be behind while nobody has told; a partition whose leader is gone
 /// must not hold back the rows of the others for longer.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
@@ -326,10 +324,6 @@ impl Reader {
         let Some(first) = self.figures_since else {
             return (Due::Figures, now + LINGER);
         };
-        let quiet = match is_behind {
-            true => (now + CAUGHT_UP).max(first + LINGER),
-            false => now + LINGER,
-        };
         let latest = first + FIGURES_WITHIN;
         let figures = match self.status.borrow().last_figures {
             _ if is_behind => latest,
@@ -338,7 +332,7 @@ impl Reader {
         };
         match self.rows_since {
             Some(since) if !is_behind && since + LINGER < figures => (Due::Rows, since + LINGER),
-            _ => (Due::Figures, figures.min(quiet)),
+            _ => (Due::Figures, figures.min(now + LINGER)),
         }
     }
 
@@ -373,6 +367,7 @@ impl Reader {
             self.unreadable = Some(format!("{what}: {error}"));
             return false;
         }
+        self.consumer.context().note_read();
         self.records += 1;
         let now = Instant::now();
         self.rows_since.get_or_insert(now);
