@@ -1,4 +1,5 @@
-//! The controls: what the same job costs at the least, with the same libraries and settings.
+//! The controls: what the same job costs at the least, with the same libraries, and the same settings
+//! but for one that a reader of its speed needs.
 
 use crate::bodies::secret;
 use crate::part::{Parser, say, told};

@@ -35,7 +35,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// A replay that takes longer hangs.
 const ROUND_MAX: Duration = Duration::from_secs(1_800);
 
-/// Measures both.
+/// Measures all three.
 pub(crate) async fn measure(stack: &Stack, measure: &Measure) -> Result<Replay> {
     let places = stack.places(NAME, 1).await?;
     let (mean_bytes, seconds) = fill(&places, measure.events).await?;

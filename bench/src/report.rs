@@ -74,7 +74,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// The median of each figure.
+    /// The median of each figure; the number of entities is the same in each round.
     pub(crate) fn median(rounds: &[Self]) -> Self {
         let of = |value: fn(&Self) -> f64| median(&rounds.iter().map(value).collect::<Vec<_>>());
         Self {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// How every consumer of ours reads, unless the configuration says otherwise.
+/// How consumers that read whole topics do it, unless the configuration says otherwise.
 pub const CONSUMER_DEFAULTS: [(&str, &str); 4] = [
     ("check.crcs", "true"),
     ("fetch.queue.backoff.ms", "10"),

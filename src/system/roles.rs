@@ -76,29 +76,30 @@ impl Health {
             (
                 "gapless_processed_events_total",
                 "Events that the processors joined",
-                self.processors.events(),
+                Some(self.processors.events()),
             ),
             (
                 "gapless_projected_records_total",
                 "Records that the projections read",
-                sink.records,
+                Some(sink.records),
             ),
             (
                 "gapless_projected_rows_total",
                 "Rows that the projections stored",
-                sink.rows,
+                Some(sink.rows),
             ),
             (
                 "gapless_projections_refused_total",
                 "Records that the projections could not read and passed over",
-                sink.refused,
+                Some(sink.refused),
             ),
             (
                 "gapless_projection_lag_records",
-                "Records that the projections have not read",
-                sink.lag.unwrap_or(0),
+                "Records that are not stored with their figures; missing while that is not known",
+                sink.lag,
             ),
         ] {
+            let Some(value) = value else { continue };
             let kind = if name.ends_with("_total") {
                 "counter"
             } else {

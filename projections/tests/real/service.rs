@@ -215,31 +215,51 @@ async fn what_is_in_kafka_is_soon_in_the_views_through_restarts_and_rebalances()
     third.until("its batch", |status| status.batches > 0).await;
     assert_eq!(third.stop().await.records, 1);
 
-    // While ClickHouse is away, what waits for it is told; then all of it is stored, read once.
+    // While ClickHouse is away the sink reads no further and stays a member, and another may join; then
+    // all is stored, read once by somebody, and partitions that were given away and back are read on.
     let gate = Gate::before(&clickhouse.url).await;
     let mut behind_a_gate = options.clone();
     behind_a_gate.clickhouse.url = gate.url();
-    let mut cut_off = Sink::start(behind_a_gate);
-    let running = |status: &Status| status.phase == Phase::Running;
-    cut_off.until("running", running).await;
-    gate.close();
-    let mut produced = 0;
-    for waiting in [1, 80] {
-        while produced < waiting {
-            let event = event(&format!("g{produced}"), Some(at(1, 1)));
+    let mut cut_off = Sink::start(behind_a_gate.clone());
+    cut_off
+        .until("no lag", |status| status.lag == Some(0))
+        .await;
+    let retries = |status: &Status| matches!(status.phase, Phase::Retrying { .. });
+    let produce_some = async |numbers: std::ops::Range<i64>| {
+        for number in numbers {
+            let mut event = event(&format!("g{number}"), Some(at(1, 1)));
+            event.repository_id = Some(number % 20);
             produce(&producer, topics, &[Fact::Event(event)]).await;
-            produced += 1;
         }
-        let told = |status: &Status| status.lag == Some(waiting);
-        cut_off.until("the lag", told).await;
-    }
-    assert!(!running(&cut_off.status.borrow()));
+    };
+    // The first of them are with the writer, the others wait.
+    gate.close();
+    produce_some(0..40).await;
+    cut_off.until("trouble", retries).await;
+    produce_some(40..80).await;
+    cut_off
+        .until("a pause", |status| status.lag.is_none())
+        .await;
     gate.open();
     cut_off
         .until("no lag", |status| status.lag == Some(0))
         .await;
-    assert_eq!(cut_off.stop().await.records, 80);
-    until_rows(&client, count, &["682"]).await;
+    assert_eq!(cut_off.status.borrow().records, 80);
+    gate.close();
+    produce_some(80..100).await;
+    cut_off.until("trouble", retries).await;
+    produce_some(100..120).await;
+    cut_off
+        .until("a pause", |status| status.lag.is_none())
+        .await;
+    let mut other = Sink::start(options.clone());
+    other.until("its batch", |status| status.batches > 0).await;
+    gate.open();
+    until_rows(&client, count, &["722"]).await;
+    other.stop().await;
+    produce_some(120..160).await;
+    until_rows(&client, count, &["762"]).await;
+    cut_off.stop().await;
 
     // Tables that were lost are written again, from the beginning of the log.
     for database in ["gapless", "gapless_1"] {
@@ -248,7 +268,7 @@ async fn what_is_in_kafka_is_soon_in_the_views_through_restarts_and_rebalances()
     }
     let mut fourth = Sink::start(options.clone());
     fourth.until("a batch", |status| status.batches > 0).await;
-    until_rows(&client, count, &["682"]).await;
+    until_rows(&client, count, &["762"]).await;
     until_rows(&client, daily, &["acme/hammer\t1"]).await;
 
     let newer_topic = topics.state(StateTopic::Issues);

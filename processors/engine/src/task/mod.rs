@@ -69,7 +69,8 @@ pub struct Task<S> {
     attention: Attention,
 }
 
-/// Decoded states kept in memory; at the bound all are dropped and read again from the store.
+/// Decoded states kept from one batch to the next; at the bound all are dropped and read again from
+/// the store.
 const CACHED_STATES: usize = 500;
 
 /// Entities whose detectors are looked at in one batch because their time has come; the rest wait

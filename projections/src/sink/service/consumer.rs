@@ -91,8 +91,12 @@ fn unread<'a>(partitions: impl Iterator<Item = &'a Partition>) -> Option<u64> {
 }
 
 impl ConsumerContext for Context {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if !matches!(rebalance, Rebalance::Assign(_)) {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(given) = rebalance {
+            // A pause outlives the assignment that it was made under: partitions that come back would
+            // never be read again.
+            set_paused(consumer, given, false);
+        } else {
             self.assignment.fetch_add(1, Ordering::SeqCst);
         }
     }
@@ -167,12 +171,34 @@ pub(super) fn begin_anew<'a>(
     Ok(true)
 }
 
-/// Lets `consumer` read no further, or read on, while it stays a member.
-pub(super) fn pause(consumer: &Consumer, is_paused: bool) {
-    let done = consumer.assignment().and_then(|ours| match is_paused {
-        true => consumer.pause(&ours),
-        false => consumer.resume(&ours),
-    });
+/// Lets `consumer` read no further, while it stays a member.
+pub(super) fn pause(consumer: &Consumer) {
+    set_all_paused(consumer, true);
+}
+
+/// Lets `consumer` read on.
+pub(super) fn resume(consumer: &Consumer) {
+    set_all_paused(consumer, false);
+}
+
+fn set_all_paused(consumer: &Consumer, is_paused: bool) {
+    match consumer.assignment() {
+        Ok(ours) => set_paused(consumer, &ours, is_paused),
+        Err(error) => tracing::warn!(%error, "nobody knows which partitions are ours"),
+    }
+}
+
+fn set_paused<C>(
+    consumer: &impl rdkafka::consumer::Consumer<C>,
+    ours: &TopicPartitionList,
+    is_paused: bool,
+) where
+    C: ConsumerContext,
+{
+    let done = match is_paused {
+        true => consumer.pause(ours),
+        false => consumer.resume(ours),
+    };
     if let Err(error) = done {
         tracing::warn!(%error, is_paused, "partitions were neither paused nor resumed");
     }

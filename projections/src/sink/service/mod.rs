@@ -77,8 +77,9 @@ const AT_THE_WRITER: usize = 1;
 /// Pausing costs what was fetched already, which is fetched again; a ClickHouse that is well takes no
 /// longer than this over a piece.
 const PAUSED_AFTER: Duration = Duration::from_secs(3);
-/// How often the lag is told while reading waits.
-const TOLD_EVERY: Duration = Duration::from_secs(1);
+/// A rebalance while reading waits gives partitions that are not paused: they are, at the latest, after
+/// this time or one record.
+const PAUSED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How long to wait before ClickHouse is asked again for the tables.
 const SETUP_RETRY: Duration = Duration::from_secs(1);
 
@@ -393,14 +394,15 @@ impl Reader {
     /// Has what came before stored and committed, leaves the group, whose other members read on if
     /// they can, and says for ever what stands in the way.
     async fn wait_for_another_release(&mut self, error: String) {
-        consumer::pause(&self.consumer, true);
+        consumer::pause(&self.consumer);
         self.hand_over_all().await;
         drop(self.room().await);
         self.consumer.unsubscribe();
+        self.tell_lag(None);
         self.status
             .send_modify(|status| status.phase = Phase::Retrying { error });
         loop {
-            serve(&self.consumer, Instant::now() + TOLD_EVERY).await;
+            serve(&self.consumer, Instant::now() + SETUP_RETRY).await;
         }
     }
 
@@ -439,11 +441,10 @@ impl Reader {
             let records = std::mem::take(&mut self.records);
             self.send(batch.steps, batch.offsets, records, room);
         }
-        self.tell_lag();
+        self.tell_lag(self.consumer.context().unread());
     }
 
-    fn tell_lag(&self) {
-        let unread = self.consumer.context().unread();
+    fn tell_lag(&self, unread: Option<u64>) {
         self.status.send_if_modified(|status| {
             let lag = unread.map(|unread| unread + status.records - status.settled);
             let is_news = status.lag != lag;
@@ -453,7 +454,7 @@ impl Reader {
     }
 
     /// Waits until the writer has done what it was given. A record that comes meanwhile is taken in:
-    /// the first of an assignment that is new and not yet paused.
+    /// the first of an assignment that is new and not yet paused, see [`PAUSED_AGAIN_AFTER`].
     async fn room(&mut self) -> OwnedSemaphorePermit {
         let room = Arc::clone(&self.room).acquire_owned();
         let mut room = pin!(async { room.await.expect("nobody closes it") });
@@ -461,15 +462,16 @@ impl Reader {
             return room;
         }
         let room = loop {
-            consumer::pause(&self.consumer, true);
-            self.tell_lag();
+            consumer::pause(&self.consumer);
+            // Ends of partitions are known to whoever fetches from them.
+            self.tell_lag(None);
             tokio::select! {
                 biased;
                 room = &mut room => break room,
-                _ = self.read(Instant::now() + TOLD_EVERY) => {}
+                _ = self.read(Instant::now() + PAUSED_AGAIN_AFTER) => {}
             }
         };
-        consumer::pause(&self.consumer, false);
+        consumer::resume(&self.consumer);
         self.notice_rebalance();
         room
     }

@@ -16,10 +16,11 @@ pub enum Phase {
     Starting,
     /// It reads and writes.
     Running,
-    /// ClickHouse did not do a step, which is tried again until it does. Nothing is lost: what is
-    /// not stored is not committed.
+    /// Something stands in the way: ClickHouse does not do a step, the group cannot be set back, or a
+    /// newer release wrote a state. It is tried until it works, and nothing is lost: what is not stored
+    /// is not committed.
     Retrying {
-        /// What ClickHouse said.
+        /// What stands in the way.
         error: String,
     },
     /// It has ended.
@@ -42,7 +43,8 @@ pub struct Status {
     pub refused: u64,
     /// Batches committed.
     pub batches: u64,
-    /// Records in the log that are not yet stored with their figures, as of a second or two ago.
+    /// Records in the log that are not yet stored with their figures, as of a second or two ago; none
+    /// where that is not known: before the first are read, and while reading waits for ClickHouse.
     pub lag: Option<u64>,
     /// How long the last batch took from its first step to its commit.
     pub last_batch: Option<Duration>,
