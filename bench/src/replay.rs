@@ -205,13 +205,10 @@ async fn read(stack: &Stack, places: &Places, events: usize) -> Result<Reader> {
         clickhouse_cpu_us: each(stack.clickhouse.cpu()? - before.1),
         peak_memory_mb: part.process.peak_memory_bytes()? as f64 / 1e6,
         memory_mb: part.process.memory_bytes()? as f64 / 1e6,
-        entities: 0,
+        entities: entities(places).await?,
     };
     part.stop().await?;
-    Ok(Reader {
-        entities: entities(places).await?,
-        ..reader
-    })
+    Ok(reader)
 }
 
 /// How many pull requests, issues and repositories the tables have.

@@ -232,26 +232,22 @@ async fn what_is_in_kafka_is_soon_in_the_views_through_restarts_and_rebalances()
             produce(&producer, topics, &[Fact::Event(event)]).await;
         }
     };
-    // The first of them are with the writer, the others wait.
-    gate.close();
-    produce_some(0..40).await;
-    cut_off.until("trouble", retries).await;
-    produce_some(40..80).await;
-    cut_off
-        .until("a pause", |status| status.lag.is_none())
-        .await;
+    let close_before = async |sink: &mut Sink, numbers: std::ops::Range<i64>| {
+        gate.close();
+        // The first half is with the writer, the second waits.
+        let middle = i64::midpoint(numbers.start, numbers.end);
+        produce_some(numbers.start..middle).await;
+        sink.until("trouble", retries).await;
+        produce_some(middle..numbers.end).await;
+        sink.until("a pause", |status| status.lag.is_none()).await;
+    };
+    close_before(&mut cut_off, 0..80).await;
     gate.open();
     cut_off
         .until("no lag", |status| status.lag == Some(0))
         .await;
     assert_eq!(cut_off.status.borrow().records, 80);
-    gate.close();
-    produce_some(80..100).await;
-    cut_off.until("trouble", retries).await;
-    produce_some(100..120).await;
-    cut_off
-        .until("a pause", |status| status.lag.is_none())
-        .await;
+    close_before(&mut cut_off, 80..120).await;
     let mut other = Sink::start(options.clone());
     other.until("its batch", |status| status.batches > 0).await;
     gate.open();

@@ -7,9 +7,9 @@
 //! **Rows** are handed over when the first of them has waited [`LINGER`]. **Figures** follow, and
 //! with them the commit, as soon as they take no more than a fifth of the time: under load each is
 //! computed for many changes at once, at the latest after [`FIGURES_WITHIN`], and rows wait for one
-//! computation of them at most. **Behind** by many records, or not yet told how many, rows wait until their
-//! table is full ([`BOUNDS`]), figures are due, or no record comes for [`LINGER`]: a replay inserts few
-//! large blocks, each of which costs ClickHouse about as much as a small one.
+//! computation of them at most. **Behind** by many records, or not yet told how many, rows wait until
+//! their table is full ([`BOUNDS`]), figures are due, or no record comes for [`LINGER`]: a replay
+//! inserts few large blocks, each of which costs ClickHouse about as much as a small one.
 //!
 //! **Bounds**: what is read and not yet stored is at most two pieces (one filling, one being stored)
 //! within [`BOUNDS`], and librdkafka's queue of 8 MB. At the bound, reading waits; the log keeps the
