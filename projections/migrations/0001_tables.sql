@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`events` (
     `offset` Int64 COMMENT 'Kafka offset of that record.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, occurred_on, event_id)
-SETTINGS min_bytes_for_wide_part = 268435456, min_parts_to_merge_at_once = 64, index_granularity_bytes = 1048576
+SETTINGS min_bytes_for_wide_part = 268435456, merge_selector_base = 16, index_granularity_bytes = 1048576
 COMMENT 'One row an event, however often it was delivered or appended: what reached Gapless, as it came.';
 
 CREATE TABLE IF NOT EXISTS `{database}`.`pull_requests` (

@@ -8,9 +8,11 @@ use std::fmt::Write as _;
 /// each merge of such parts as many again.
 const WIDE_PART_BYTES: u64 = 256 << 20;
 
-/// How many parts of a table with large columns are merged at once, at the least. To merge such a
-/// row costs as much as to insert it, so it is done seldom, of many parts at a time.
-const LARGE_ROWS_MERGED_PARTS: u64 = 64;
+/// How many times as large as the largest of them a merge of parts of a table with large columns is at the
+/// least, while the table has few parts: 5 unless told. To merge such a row costs twice as much as to
+/// insert it, and with 16 it is merged half as often, of twice as many parts
+/// (`docs/decisions/0009-replays.md`).
+const LARGE_ROWS_MERGE_BASE: u64 = 16;
 
 /// Bytes of rows, of a table with large columns, that are read at once. A merge holds two of these or
 /// more of each part, and whoever asks for one row reads as much.
@@ -56,7 +58,7 @@ pub(crate) fn create_table(table: &Table) -> String {
     if columns.iter().any(|column| column.large) {
         let _ = write!(
             sql,
-            ", min_parts_to_merge_at_once = {LARGE_ROWS_MERGED_PARTS}, \
+            ", merge_selector_base = {LARGE_ROWS_MERGE_BASE}, \
              index_granularity_bytes = {LARGE_ROWS_GRANULE_BYTES}"
         );
     }

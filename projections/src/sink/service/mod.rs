@@ -65,11 +65,11 @@ const ALL: Bounds = Bounds {
     events_bytes: 0,
     entities: 0,
 };
-/// An entity's row has about 2 KB. ClickHouse takes in few large blocks more cheaply than many
-/// small ones: 128 MB took 30 % less CPU a row than 32 MB, and this is what memory allows between them
-/// (`docs/decisions/0008-blocks-for-clickhouse.md`).
+/// An entity's row has about 2 KB. ClickHouse takes in few large blocks more cheaply than many small
+/// ones, but a replay with blocks of 64 MB is no faster, and takes twice the memory
+/// (`docs/decisions/0009-replays.md`).
 const BOUNDS: Bounds = Bounds {
-    events_bytes: 64 << 20,
+    events_bytes: 32 << 20,
     entities: 10_000,
 };
 /// How many pieces of work the writer has at most.
