@@ -8,10 +8,9 @@ use std::fmt::Write as _;
 /// each merge of such parts as many again.
 const WIDE_PART_BYTES: u64 = 256 << 20;
 
-/// How many times as large as the largest of them a merge of parts of a table with large columns is at the
-/// least, while the table has few parts: 5 unless told. To merge such a row costs twice as much as to
-/// insert it, and with 16 it is merged half as often, of twice as many parts
-/// (`docs/decisions/0009-replays.md`).
+/// How many times the size of its largest part a merge has at the least, in a table with large columns
+/// that has few parts; ClickHouse's own is 5. To merge such a row costs more than twice as much as to
+/// insert it, so it is done seldom, at the price of twice as many parts (`docs/decisions/0009-replays.md`).
 const LARGE_ROWS_MERGE_BASE: u64 = 16;
 
 /// Bytes of rows, of a table with large columns, that are read at once. A merge holds two of these or
