@@ -78,6 +78,7 @@ async fn the_clients_own_doings_hold() {
     figures_need_these_functions(&client).await;
     queries_run_in_parallel(&client).await;
     settings_and_parameters_arrive(&client).await;
+    the_engine_takes_our_configuration(&client).await;
     a_query_that_needs_too_much_memory_fails_alone(&client).await;
     the_reader_reads(&client, &fresh.front.reader()).await;
 }
@@ -269,6 +270,18 @@ async fn settings_and_parameters_arrive(client: &Client) {
         .await
         .expect("answered");
     assert_eq!(asynchronous, 0);
+}
+
+/// It passes over a key that it does not know.
+async fn the_engine_takes_our_configuration(client: &Client) {
+    let sql = "SELECT groupArray(toInt64(value)) FROM (
+            SELECT value FROM system.server_settings WHERE name = 'os_threads_nice_value_merge_mutate'
+            UNION ALL
+            SELECT value FROM system.merge_tree_settings WHERE name = 'max_suspicious_broken_parts'
+        )";
+    let mut values: Vec<i64> = client.query(sql).fetch_one().await.expect("answered");
+    values.sort_unstable();
+    assert_eq!(values, [0, 19]);
 }
 
 async fn a_query_that_needs_too_much_memory_fails_alone(client: &Client) {
