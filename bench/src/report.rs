@@ -113,11 +113,14 @@ pub(crate) struct Delay {
     pub(crate) max_seconds: f64,
 }
 
-/// The middle value; of an even number of values the upper of the two; 0 of none.
+/// The middle value; of an even number of values between the two; 0 of none.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+    match sorted.len() {
+        0 => 0.0,
+        count => f64::midpoint(sorted[(count - 1) / 2], sorted[count / 2]),
+    }
 }
 
 impl Report {
@@ -218,6 +221,7 @@ mod tests {
     #[test]
     fn the_median_is_the_middle_value_whatever_the_order() {
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
         assert_eq!(median(&[]), 0.0);
     }
 }
