@@ -7,7 +7,7 @@ use gapless_ingest::KafkaConfig;
 use gapless_projections::sink::ClickHouseOptions;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Finds a data folder; for commands that speak to a running Gapless.
 #[derive(Args, Clone, Debug, Default)]
@@ -111,9 +111,9 @@ impl Flags {
         given(None, &flags)
     }
 
-    /// What a demo runs on: flags and the environment, no file.
-    pub(crate) fn for_demo(&self) -> Result<Settings, Problems> {
-        config::demo_settings(self.given())
+    /// What a demo runs on, in `data_dir` unless told otherwise: flags and the environment, no file.
+    pub(crate) fn for_demo(&self, data_dir: &Path) -> Result<Settings, Problems> {
+        config::demo_settings(self.given(), data_dir)
     }
 }
 

@@ -1,5 +1,6 @@
 //! `gapless up`: the whole system, for a real GitHub.
 
+use crate::demo::refuse_data_of_a_demo;
 use crate::settings::UpFlags;
 use crate::stop;
 use crate::system::{Start, System, claim, progress};
@@ -21,6 +22,7 @@ impl Up {
     pub(crate) async fn run(self) -> Result<ExitCode> {
         let mut config = self.flags.load()?;
         claim(&config.settings.data_dir)?;
+        refuse_data_of_a_demo(&config.settings.data_dir)?;
         let own = give_secret(&config.settings.data_dir, &mut config.sources)?;
         let sources = config.sources.clone();
         let starting = System::start(Start {

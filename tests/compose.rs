@@ -278,6 +278,54 @@ fn every_alert_is_one_number_a_row_from_our_data_source_against_a_threshold() {
 }
 
 /// The text between an element's tags, of its first occurrence.
+#[test]
+fn the_services_are_configured_as_what_the_tests_run_on() {
+    let embedded = read("embedded/src/kafka.rs").replace("{RECORD_MAX_BYTES}", "33554432");
+    assert!(embedded.contains("RECORD_MAX_BYTES: u32 = 32 << 20;"));
+    let kafka = &compose()["services"]["kafka"]["environment"];
+    let mut same = 0;
+    for (name, value) in kafka.as_object().expect("an environment") {
+        let property = name.trim_start_matches("KAFKA_").to_lowercase();
+        let property = property.replace('_', ".");
+        // Addresses and folders are the container's own.
+        if matches!(
+            property.as_str(),
+            "listeners" | "advertised.listeners" | "controller.quorum.voters" | "log.dirs"
+        ) {
+            continue;
+        }
+        let line = format!("{property}={}", text(value));
+        let order_is_free = property == "process.roles";
+        assert!(
+            order_is_free || embedded.lines().any(|known| known == line),
+            "the embedded Kafka has no {line}"
+        );
+        same += 1;
+    }
+    assert!(same >= 8, "{same} settings compared");
+
+    let engine = read("embedded/src/cache/engine.rs");
+    let image = text(&compose()["services"]["clickhouse"]["image"]);
+    let (_, release) = image.rsplit_once(':').expect("a tag");
+    assert!(
+        engine.contains(&format!("VERSION: &str = \"{release}.")),
+        "{image} is not the engine that the tests run on"
+    );
+
+    let front = read("embedded/clickhouse-front/src/request.rs");
+    let users = read("docker/clickhouse/users.d/gapless.xml");
+    let constraints = element(&users, "constraints");
+    let (_, settings) = front.split_once("SETTINGS_OF_A_READER: [").expect("a list");
+    let (settings, _) = settings.split_once("];").expect("its end");
+    let settings = settings.split('"').skip(1).step_by(2);
+    for setting in settings {
+        assert!(
+            element(constraints, setting).contains("<changeable_in_readonly/>"),
+            "a reader of the embedded ClickHouse may set {setting}"
+        );
+    }
+}
+
 fn element<'a>(xml: &'a str, name: &str) -> &'a str {
     let (_, rest) = xml
         .split_once(&format!("<{name}>"))

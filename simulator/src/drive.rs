@@ -13,6 +13,7 @@ use crate::delivery::Delivery;
 use crate::faults::{FaultReport, LostDelivery};
 use crate::http::{SharedFeed, lock};
 use gapless_schemas::Timestamp;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -66,6 +67,9 @@ pub struct DriveReport {
     pub refusals: Vec<LostDelivery>,
     /// What the channel did.
     pub faults: FaultReport,
+    /// Of the feed's arrivals, in their order: how many came before the first that has not been
+    /// answered. A driver on the same feed may [skip](Feed::skip_arrivals) them.
+    pub settled: u64,
     /// All that ever arrives has been posted and answered; the world is at rest.
     pub all_delivered: bool,
 }
@@ -87,7 +91,28 @@ struct Shared {
     client: reqwest::Client,
     accepted: AtomicU64,
     refused: std::sync::Mutex<Vec<LostDelivery>>,
+    under_way: std::sync::Mutex<UnderWay>,
     all_delivered: AtomicBool,
+}
+
+/// Arrivals by their place among all of the feed.
+#[derive(Debug)]
+struct UnderWay {
+    next: u64,
+    posted: BTreeSet<u64>,
+}
+
+impl UnderWay {
+    fn begin(&mut self) -> u64 {
+        let place = self.next;
+        self.next += 1;
+        self.posted.insert(place);
+        place
+    }
+
+    fn settled(&self) -> u64 {
+        self.posted.first().copied().unwrap_or(self.next)
+    }
 }
 
 /// Real time between two attempts of one delivery.
@@ -109,7 +134,10 @@ impl Driver {
             .timeout(Duration::from_secs(ANSWER_SECONDS))
             .no_proxy()
             .build()?;
-        let secret = lock(&feed).world.options().secret.clone();
+        let (secret, next) = {
+            let feed = lock(&feed);
+            (feed.world.options().secret.clone(), feed.arrivals())
+        };
         let shared = Arc::new(Shared {
             feed,
             clock,
@@ -118,6 +146,10 @@ impl Driver {
             client,
             accepted: AtomicU64::new(0),
             refused: std::sync::Mutex::default(),
+            under_way: std::sync::Mutex::new(UnderWay {
+                next,
+                posted: BTreeSet::new(),
+            }),
             all_delivered: AtomicBool::new(false),
         });
         let (stop, stopped) = watch::channel(false);
@@ -138,8 +170,14 @@ impl Driver {
             refused: refusals.len() as u64,
             refusals,
             faults: lock(&self.shared.feed).channel.report().clone(),
+            settled: self.settled(),
             all_delivered: self.shared.all_delivered.load(Ordering::SeqCst),
         }
+    }
+
+    /// What [`DriveReport::settled`] tells, alone.
+    pub fn settled(&self) -> u64 {
+        self.shared.under_way().settled()
     }
 
     /// Stops the clock and the posts, after those under way.
@@ -151,6 +189,14 @@ impl Driver {
             tracing::error!(%error, "the simulator's driver broke down");
         }
         driver.report()
+    }
+}
+
+impl Shared {
+    fn under_way(&self) -> std::sync::MutexGuard<'_, UnderWay> {
+        self.under_way
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -171,6 +217,7 @@ async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
         let Some(arrival) = lock(&shared.feed).pop_due(at) else {
             continue;
         };
+        let place = shared.under_way().begin();
         let Ok(permit) = permits.clone().acquire_owned().await else {
             break;
         };
@@ -182,6 +229,7 @@ async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
         let poster = shared.clone();
         posts.spawn(async move {
             post(&poster, arrival.delivery).await;
+            poster.under_way().posted.remove(&place);
             drop(permit);
         });
     }

@@ -213,6 +213,7 @@ pub struct Feed {
     pub world: World,
     /// What deliveries go through.
     pub channel: FaultyChannel,
+    arrivals: u64,
 }
 
 impl Feed {
@@ -222,7 +223,19 @@ impl Feed {
         Self {
             channel: FaultyChannel::new(options.seed, options.faults),
             world,
+            arrivals: 0,
         }
+    }
+
+    /// How many arrivals were handed out.
+    pub fn arrivals(&self) -> u64 {
+        self.arrivals
+    }
+
+    /// Lets time pass until `count` arrivals in all have come, and hands none of them out: where
+    /// another process with a feed of equal options has posted them.
+    pub fn skip_arrivals(&mut self, count: u64) {
+        while self.arrivals < count && self.next().is_some() {}
     }
 
     /// When something happens next, a change or an arrival; `None`: all has arrived and the world
@@ -248,7 +261,13 @@ impl Feed {
             }
             self.change();
         }
-        self.channel.pop_due(now)
+        self.arrive(now)
+    }
+
+    fn arrive(&mut self, now: Timestamp) -> Option<FaultyDelivery> {
+        let arrival = self.channel.pop_due(now)?;
+        self.arrivals += 1;
+        Some(arrival)
     }
 
     fn change(&mut self) {
@@ -269,7 +288,7 @@ impl Iterator for Feed {
             let arrival = self.channel.next_at();
             match self.world.next_at() {
                 Some(change) if arrival.is_none_or(|arrival| change <= arrival) => self.change(),
-                _ => return self.channel.pop_due(arrival?),
+                _ => return self.arrive(arrival?),
             }
         }
     }

@@ -128,3 +128,26 @@ fn every_delivery_is_signed_over_its_body() {
         assert!(headers["User-Agent"].starts_with("GitHub-Hookshot/"));
     }
 }
+
+#[test]
+fn what_arrives_after_some_were_skipped_is_what_would_have_arrived_then() {
+    let faults = Faults {
+        lost: 0.05,
+        doubled: 0.10,
+        delayed: 0.08,
+        reordered: 0.10,
+    };
+    let mut whole = feed(faults);
+    for _ in 0..2_000 {
+        let at = whole.next_at().unwrap();
+        // As an API answer between two arrivals does.
+        whole.change_until(at);
+        whole.pop_due(at);
+    }
+    let mut resumed = feed(faults);
+    resumed.skip_arrivals(whole.arrivals());
+    assert_eq!(resumed.arrivals(), whole.arrivals());
+    assert!(resumed.arrivals() > 500);
+    assert!(resumed.by_ref().eq(whole.by_ref()));
+    assert_eq!(resumed.channel.report(), whole.channel.report());
+}

@@ -22,7 +22,7 @@ use crate::system::Times;
 use gapless_ingest::SourceConfig;
 use layers::{Key, Layers};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Everything that `up` runs on.
 #[derive(Debug)]
@@ -65,6 +65,7 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 const DATA_DIR: Key = Key::new("", "data_dir", "GAPLESS_DATA_DIR").or_flag("--data-dir");
+const DATA_DIR_DEFAULT: &str = "gapless-data";
 const CACHE_DIR: Key = Key::new("", "cache_dir", "GAPLESS_CACHE_DIR").or_flag("--cache-dir");
 const PARTITIONS: Key = Key::new("", "partitions", "GAPLESS_PARTITIONS").or_flag("--partitions");
 const WEBHOOK_LISTEN: Key =
@@ -82,7 +83,7 @@ const PARTITIONS_MAX: i32 = 1_024;
 /// All faults at once.
 pub(crate) fn load(given: Given) -> Result<Config, Problems> {
     let mut layers = Layers::read(given)?;
-    let settings = settings(&mut layers, "gapless-data", true);
+    let settings = settings(&mut layers, Path::new(DATA_DIR_DEFAULT), true);
     let sources = sources::read(&mut layers);
     let times = times::read(&mut layers);
     layers.finish()?;
@@ -93,13 +94,14 @@ pub(crate) fn load(given: Given) -> Result<Config, Problems> {
     })
 }
 
-/// The settings of a demo: flags and the environment only, always on embedded parts.
+/// The settings of a demo, in `data_dir` unless told otherwise: flags and the environment only, always
+/// on embedded parts.
 ///
 /// # Errors
 /// All faults at once.
-pub(crate) fn demo_settings(given: Given) -> Result<Settings, Problems> {
+pub(crate) fn demo_settings(given: Given, data_dir: &Path) -> Result<Settings, Problems> {
     let mut layers = Layers::without_file(given);
-    let settings = settings(&mut layers, "gapless-demo", false);
+    let settings = settings(&mut layers, data_dir, false);
     layers.finish()?;
     Ok(settings)
 }
@@ -109,14 +111,15 @@ pub(crate) fn demo_settings(given: Given) -> Result<Settings, Problems> {
 /// # Errors
 /// Where the file cannot be read at all.
 pub(crate) fn data_dir(given: Given) -> Result<PathBuf, Problems> {
-    Ok(read_data_dir(&mut Layers::read(given)?, "gapless-data"))
+    let mut layers = Layers::read(given)?;
+    Ok(read_data_dir(&mut layers, Path::new(DATA_DIR_DEFAULT)))
 }
 
-fn read_data_dir(layers: &mut Layers, default: &str) -> PathBuf {
+fn read_data_dir(layers: &mut Layers, default: &Path) -> PathBuf {
     layers.path(&DATA_DIR).unwrap_or_else(|| default.into())
 }
 
-fn settings(layers: &mut Layers, data_dir: &str, may_be_external: bool) -> Settings {
+fn settings(layers: &mut Layers, data_dir: &Path, may_be_external: bool) -> Settings {
     let loopback = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
     let address = "an address and a port, such as 127.0.0.1:8080";
     let webhook_listen = layers.parsed(&WEBHOOK_LISTEN, address);

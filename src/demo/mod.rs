@@ -3,16 +3,19 @@
 
 mod clock;
 mod compare;
+mod course;
 mod live;
 mod summary;
 
 use crate::settings::Flags;
 use crate::stop;
-use crate::system::{Start, System, Times};
-use anyhow::Result;
+use crate::system::{Start, System, Times, claim, progress};
+use anyhow::{Context, Result};
 use clap::Args;
 use clock::DemoClock;
+use course::{Course, Script};
 use gapless_core::detect::Patience;
+use gapless_engine::kafka::Access;
 use gapless_ingest::fetch::QueueTimes;
 use gapless_ingest::poll::PollTimes;
 use gapless_ingest::{Clock, PUBLIC_HOST, Secret, SourceConfig, SystemClock};
@@ -20,10 +23,14 @@ use gapless_schemas::Timestamp;
 use gapless_simulator::{
     ApiServer, DriveOptions, Driver, Faults, Feed, Options, SharedFeed, SimulatedClock, World,
 };
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use summary::Summary;
+use tempfile::TempDir;
+
+pub(crate) use course::refuse_data_of_a_demo;
 
 /// Runs Gapless on a simulated organisation.
 #[derive(Args, Debug)]
@@ -31,7 +38,7 @@ pub(crate) struct Demo {
     #[command(flatten)]
     flags: Flags,
     /// Shows no page: runs until all is healed, compares every figure with the truth, and exits
-    /// with 1 if one is wrong.
+    /// with 1 if one is wrong. Without --data-dir in a folder of its own, which it removes.
     #[arg(long)]
     headless: bool,
     /// Decides the whole simulated year.
@@ -64,6 +71,9 @@ pub(crate) struct Demo {
 }
 
 const DAY_SECONDS: i64 = 86_400;
+
+/// Where a demo with a page keeps its data unless it is told otherwise.
+const DATA_DIR: &str = "gapless-demo";
 
 /// After the last delivery: time for two rounds of polls, for grace, audits and their answers.
 const QUIET_SECONDS: i64 = 8 * DAY_SECONDS;
@@ -98,6 +108,9 @@ struct Stage {
     driver: Driver,
     clock: SimulatedClock,
     system: System,
+    course: Course,
+    /// The data folder of a demo that was given none; removed when this is dropped.
+    temporary: Option<TempDir>,
     began: Instant,
 }
 
@@ -111,9 +124,10 @@ impl Demo {
             "Gapless shows a simulated organisation at http://{}",
             stage.system.operator_address()
         );
-        println!("Press Ctrl-C to stop.");
+        println!("Press Ctrl-C to stop; the next start goes on where this one stopped.");
         let ended = tokio::select! {
             asked = stop::asked() => asked,
+            never = stage.course.follow(&stage.driver, &stage.clock) => match never {},
             error = stage.system.roles.failed() => Err(error),
         };
         println!("Stopping …");
@@ -135,8 +149,21 @@ impl Demo {
         (Timestamp::from_seconds(first * DAY_SECONDS), SHOWN_DAYS)
     }
 
-    fn world(&self) -> World {
-        let (start, span_days) = self.span();
+    /// What the demo shows, as far as it is told so.
+    fn script(&self) -> Script {
+        Script {
+            headless: self.headless,
+            seed: self.seed,
+            repositories: self.repositories,
+            events: self.events,
+            lost: self.lost,
+            doubled: self.doubled,
+            delayed: self.delayed,
+            reordered: self.reordered,
+        }
+    }
+
+    fn world(&self, (start, span_days): (Timestamp, u32)) -> World {
         World::new(Options {
             seed: self.seed,
             repositories: self.repositories,
@@ -157,10 +184,24 @@ impl Demo {
 
     async fn set_up(&self) -> Result<Stage> {
         let began = Instant::now();
-        let world = self.world();
+        let temporary = self.headless.then(temporary_folder).transpose()?;
+        let data_dir = temporary
+            .as_ref()
+            .map_or(Path::new(DATA_DIR), TempDir::path);
+        let settings = self.flags.for_demo(data_dir)?;
+        let temporary = temporary.filter(|folder| folder.path() == settings.data_dir);
+        claim(&settings.data_dir)?;
+        let course = Course::of(&settings.data_dir, self.script(), self.span())?;
+        let world = self.world(course.span());
         let options = world.options().clone();
         let simulated = SimulatedClock::new(options.start);
-        let feed: SharedFeed = Arc::new(Mutex::new(Feed::new(world)));
+        simulated.advance_to(course.now());
+        let mut feed = Feed::new(world);
+        if course.settled() > 0 {
+            progress::step("going on where the last demo stopped");
+            feed.skip_arrivals(course.settled());
+        }
+        let feed: SharedFeed = Arc::new(Mutex::new(feed));
         let api = ApiServer::start(Arc::clone(&feed), simulated.clone()).await?;
         let source = SourceConfig {
             host: PUBLIC_HOST.to_owned(),
@@ -170,7 +211,7 @@ impl Demo {
             token: Some(Secret::new("simulated")),
         };
         let system = System::start(Start {
-            settings: self.flags.for_demo()?,
+            settings,
             sources: vec![source],
             clock: DemoClock(simulated.clone()),
             times: times(),
@@ -194,6 +235,8 @@ impl Demo {
             driver,
             clock: simulated,
             system,
+            course,
+            temporary,
             began,
         })
     }
@@ -203,12 +246,20 @@ impl Demo {
             stage.system.places.clone(),
             Arc::clone(&stage.system.roles.health),
         );
+        let access = Access {
+            bootstrap: places.kafka.bootstrap_servers.clone(),
+            client_settings: places.kafka.settings.clone(),
+            topics: places.topics.clone(),
+            codec: places.codec.clone(),
+        };
         let healed = tokio::select! {
-            healed = summary::wait_until_healed(&health, &stage.driver, &stage.clock, QUIET_SECONDS) => healed,
+            healed = summary::wait_until_healed(&health, &access, &stage.driver, &stage.clock, QUIET_SECONDS) => healed,
             error = stage.system.roles.failed() => Err(error),
+            never = stage.course.follow(&stage.driver, &stage.clock) => match never {},
             _ = stop::asked() => Err(anyhow::anyhow!("interrupted before all was healed")),
         };
         let report = stage.driver.stop().await;
+        stage.course.keep(report.settled, stage.clock.now());
         let stored = summary::wait_until_stored(&health).await;
         let seconds = stage.began.elapsed().as_secs_f64();
         let truth = stage
@@ -229,21 +280,31 @@ impl Demo {
             self.seed, &report, seconds, compared?, gaps?, answers?, unhealed,
         );
         summary.print(self.json)?;
-        Ok(if summary.is_right() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        })
+        if summary.is_right() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        if let Some(folder) = stage.temporary {
+            eprintln!("What was stored stays in {}.", folder.keep().display());
+        }
+        Ok(ExitCode::FAILURE)
     }
 }
 
 impl Stage {
     async fn tear_down(self) -> Result<()> {
-        self.driver.stop().await;
+        let report = self.driver.stop().await;
+        self.course.keep(report.settled, self.clock.now());
         let stopped = self.system.stop().await;
         self.api.stop().await;
         stopped
     }
+}
+
+fn temporary_folder() -> Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix("gapless-demo-")
+        .tempdir()
+        .context("no folder for the demo's data can be made; name one with --data-dir")
 }
 
 /// A day as text, for differences.

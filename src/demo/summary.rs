@@ -3,6 +3,7 @@
 use super::compare::{Answers, Compared, DetectorGaps};
 use crate::system::Health;
 use anyhow::{Result, bail};
+use gapless_engine::kafka::Access;
 use gapless_projections::sink::Phase;
 use gapless_simulator::{DriveReport, Driver, SimulatedClock};
 use serde_json::json;
@@ -18,15 +19,16 @@ const SHOWN: usize = 20;
 /// their lag is old.
 const SETTLED: Duration = Duration::from_secs(4);
 
-/// Returns once every delivery has arrived, polls had the time to look at everything once more, and
-/// no question is left. `quiet_seconds` of simulated time pass for that.
+/// Returns once every delivery has arrived and been processed, polls had the time to look at everything
+/// once more, and no question is left. `quiet_seconds` of simulated time pass for that.
 pub(super) async fn wait_until_healed(
     health: &Health,
+    access: &Access,
     driver: &Driver,
     clock: &SimulatedClock,
     quiet_seconds: i64,
 ) -> Result<()> {
-    let mut delivered_at = None;
+    let mut processed_at = None;
     let mut last = (0, Instant::now());
     loop {
         tokio::time::sleep(Duration::from_millis(250)).await;
@@ -39,14 +41,19 @@ pub(super) async fn wait_until_healed(
             .sum();
         let report = driver.report();
         tracing::info!(processed, asking, accepted = report.accepted, now = %clock.now(), "running");
-        if report.all_delivered {
-            let since = *delivered_at.get_or_insert_with(|| clock.now());
-            if asking == 0 && clock.now() >= since.plus_seconds(quiet_seconds) {
-                return Ok(());
-            }
+        // After a kill the processors wait until Kafka believes that the old ones are gone, and what is
+        // not read yet asks nothing yet.
+        if processed_at.is_none() && report.all_delivered && lag(access).await? == 0 {
+            processed_at = Some(clock.now());
+        }
+        if let Some(since) = processed_at
+            && asking == 0
+            && clock.now() >= since.plus_seconds(quiet_seconds)
+        {
+            return Ok(());
         }
         // Polls go on for ever, so after the last delivery only fewer questions are progress.
-        let progress = if report.all_delivered {
+        let progress = if processed_at.is_some() {
             asking as u64
         } else {
             processed + report.accepted
@@ -61,6 +68,13 @@ pub(super) async fn wait_until_healed(
             );
         }
     }
+}
+
+/// Events that the processors have yet to come to.
+async fn lag(access: &Access) -> Result<u64> {
+    let access = access.clone();
+    let asked = tokio::task::spawn_blocking(move || access.processors_lag());
+    Ok(asked.await??)
 }
 
 /// Returns once nothing is left in the log that the projections have not stored. The simulated time
@@ -150,6 +164,7 @@ impl Summary {
                 "doubled": faults.doubled,
                 "delayed": faults.delayed,
                 "reordered": faults.reordered,
+                "accepted": self.report.accepted,
                 "refused": self.report.refused,
                 "gaps_opened": self.opened(),
                 "gaps_healed": self.healed(),
