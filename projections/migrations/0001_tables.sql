@@ -1,7 +1,7 @@
 CREATE TABLE IF NOT EXISTS `{database}`.`events` (
     `event_id` String COMMENT 'Its id: 32 hex digits; the same fact ingested twice has one id.',
     `source` LowCardinality(String) COMMENT 'Where it came from: webhook, snapshot, listing, archive or gap.',
-    `is_webhook` Bool COMMENT 'Whether it is a webhook delivery.',
+    `change` Nullable(String) COMMENT 'Of a webhook: kind, action, number and time of the change, by which deliveries through two hooks are one.',
     `kind` LowCardinality(String) COMMENT 'X-GitHub-Event of a webhook, else the kind of snapshot or listing, or gap. Elsewhere: event.',
     `action` LowCardinality(Nullable(String)) COMMENT 'The payload\'s action.',
     `delivery_id` Nullable(String) COMMENT 'X-GitHub-Delivery of a webhook.',
@@ -364,7 +364,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`events_daily` (
     `repository_id` Int64 COMMENT 'Repository id: its identity, also after a renaming.',
     `day` Date COMMENT 'The day. Unit: UTC day.',
     `events` Int64 COMMENT 'Events that occurred that day. Unit: events.',
-    `webhooks` Int64 COMMENT 'Of these, webhook deliveries. Unit: events.',
+    `webhooks` Int64 COMMENT 'Changes that webhooks told of: one that came through two hooks counts once, as do those of one kind, item and second. Unit: changes.',
     `version` UInt64 COMMENT 'Epoch times 2^48 plus input offset of the task that wrote it: of all rows with one key, the greatest counts.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
 ) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, day)

@@ -55,6 +55,8 @@ pub enum Aggregate {
     Sum,
     /// How many are not NULL.
     Count,
+    /// How many different ones are not NULL.
+    Distinct,
     /// The greatest text.
     Greatest,
     /// A mergeable state of their percentiles.
@@ -94,6 +96,20 @@ impl Figure {
         Self {
             column: Column::stored(name, Type::Int, "durations", meaning),
             aggregate: Aggregate::Count,
+            from,
+        }
+    }
+
+    /// How many different `from` there are.
+    pub const fn distinct(
+        name: &'static str,
+        unit: &'static str,
+        meaning: &'static str,
+        from: &'static str,
+    ) -> Self {
+        Self {
+            column: Column::stored(name, Type::Int, unit, meaning),
+            aggregate: Aggregate::Distinct,
             from,
         }
     }

@@ -1,7 +1,8 @@
 //! The view `completeness`: what is known of a repository's day, and what is lacking.
 //!
 //! A day is known as well as the evidence about it says:
-//! - **known** = numbers of that day that are known or explained + webhooks that occurred that day;
+//! - **known** = numbers of that day that are known or explained + changes of that day that webhooks told
+//!   of, each once;
 //! - **lacking** = numbers of that day that are missing + open gaps of the other detectors about
 //!   that day (a missing number has a gap as well, which must not count twice);
 //! - **completeness** = known / (known + lacking), and 1 for a quiet day: nothing known to lack.
@@ -67,8 +68,8 @@ pub(crate) static VIEW: View = View::By {
         column(
             "webhooks",
             Type::Int,
-            "events",
-            "Of these, webhook deliveries.",
+            "changes",
+            "Changes of that day that webhooks told of, each once, through however many hooks it came.",
         ),
         column(
             "gaps_opened",
@@ -81,7 +82,7 @@ pub(crate) static VIEW: View = View::By {
             "known",
             Type::Int,
             "facts",
-            "Numbers accounted for and webhooks.",
+            "Numbers accounted for, and changes that webhooks told of.",
         ),
         column(
             "lacking",

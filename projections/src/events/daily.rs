@@ -25,11 +25,11 @@ pub(crate) static ROLLUP: Rollup = Rollup {
     ],
     figures: &[
         Figure::contributions("events", "events", "Events that occurred that day."),
-        Figure::sum(
+        Figure::distinct(
             "webhooks",
-            "events",
-            "Of these, webhook deliveries.",
-            "is_webhook",
+            "changes",
+            "Changes that webhooks told of: one that came through two hooks counts once, as do those of one kind, item and second.",
+            "change",
         ),
     ],
     computed: &[],

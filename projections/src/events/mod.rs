@@ -11,7 +11,7 @@ pub(crate) use daily::ROLLUP;
 
 use crate::origin::{Origin, Traced, origin_columns};
 use crate::table::{Column, Mapped, Table, Type, Value, columns_of};
-use gapless_schemas::{Event, PayloadForm, Source};
+use gapless_schemas::{Event, PayloadForm, Source, Timestamp};
 use std::sync::LazyLock;
 
 /// An event and its record.
@@ -20,9 +20,29 @@ pub(crate) struct EventRow {
     pub(crate) origin: Origin,
     /// `epoch · 2^48 + offset` of its record.
     pub(crate) version: i64,
+    /// What a webhook tells of, the same in each delivery of it; none for other events.
+    change: Option<String>,
 }
 
 impl EventRow {
+    /// The row of an event.
+    pub(crate) fn new(event: Event, origin: Origin, version: i64) -> Self {
+        // Two hooks deliver one change under two GUIDs, and with bodies that differ in what each of them
+        // was installed as.
+        let change = (event.source == Source::Webhook).then(|| {
+            let action = event.action.as_deref().unwrap_or_default();
+            let number = event.number.unwrap_or_default();
+            let at = event.occurred_at.map_or(0, Timestamp::as_millis);
+            format!("{} {action} {number} {at}", event.kind)
+        });
+        Self {
+            event,
+            origin,
+            version,
+            change,
+        }
+    }
+
     /// The day it occurred, else 1970-01-01.
     pub(crate) fn occurred_on(&self) -> i32 {
         self.event.occurred_at.map_or(0, |at| at.day())
@@ -68,7 +88,7 @@ pub(crate) static MAPPING: LazyLock<Vec<Mapped<EventRow>>> = LazyLock::new(|| {
     let mut columns = vec![
         column(("event_id", Type::Text, "", "Its id: 32 hex digits; the same fact ingested twice has one id."), |r| (&r.event.event_id).into()),
         column(("source", Type::Name, "", "Where it came from: webhook, snapshot, listing, archive or gap."), |r| source_name(r.event.source).into()),
-        Mapped::of(Column::stored("is_webhook", Type::Bool, "", "Whether it is a webhook delivery.").hidden(), |r: &EventRow| (r.event.source == Source::Webhook).into()),
+        Mapped::of(Column::stored("change", TEXT, "", "Of a webhook: kind, action, number and time of the change, by which deliveries through two hooks are one.").hidden(), |r: &EventRow| r.change.as_ref().into()),
         column(("kind", Type::Name, "", "X-GitHub-Event of a webhook, else the kind of snapshot or listing, or gap. Elsewhere: event."), |r| (&r.event.kind).into()),
         column(("action", NAME, "", "The payload's action."), |r| r.event.action.as_ref().into()),
         column(("delivery_id", TEXT, "", "X-GitHub-Delivery of a webhook."), |r| r.event.headers.get("x-github-delivery").into()),

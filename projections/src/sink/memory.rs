@@ -215,11 +215,15 @@ fn put_together(figure: &Figure, mut values: Vec<Cell>) -> Cell {
             .into_iter()
             .max()
             .unwrap_or_else(|| Cell::Bytes(Vec::new())),
-        Aggregate::Count | Aggregate::Percentiles => {
+        Aggregate::Count | Aggregate::Distinct | Aggregate::Percentiles => {
             values.retain(|value| *value != Cell::Null);
             values.sort_unstable();
             match figure.aggregate {
                 Aggregate::Count => Cell::Int(values.len() as i64),
+                Aggregate::Distinct => {
+                    values.dedup();
+                    Cell::Int(values.len() as i64)
+                }
                 _ => Cell::List(values),
             }
         }

@@ -191,11 +191,7 @@ impl Projector {
                 let event = self.codec.decode_event(value, self.spare.take())?;
                 let place = place(&event.host, event.repository_id.unwrap_or(0));
                 let version = place.version;
-                let row = EventRow {
-                    event,
-                    origin,
-                    version,
-                };
+                let row = EventRow::new(event, origin, version);
                 // All that tell no day would make one bucket, counted anew with every batch.
                 let counts = row.event.occurred_at.is_some();
                 self.events.push(&row, &place, counts);

@@ -299,6 +299,8 @@ async fn completeness_has_a_row_for_every_day_that_anything_is_claimed_about() {
             Fact::Block(block(&[(0, 4, 3), (2, 1, 1)])),
             Fact::Event(event("a", Some(at(0, 2)))),
             Fact::Event(event("b", Some(at(3, 2)))),
+            // The same change again, through another hook: it makes the day no better known.
+            Fact::Event(event("c", Some(at(3, 2)))),
             Fact::Gap(gap("g1", Detector::NumberSpace, at(0, 1))),
             Fact::Gap(gap("g2", Detector::HeadChain, at(3, 1))),
         ]),
@@ -320,8 +322,8 @@ async fn completeness_has_a_row_for_every_day_that_anything_is_claimed_about() {
         &clickhouse,
         &memory,
         &[
-            (7, Fact::Block(block(&[(0, 4, 4), (2, 1, 1)])).at_version(7)),
-            (8, Fact::Gap(healed).at_version(8)),
+            (8, Fact::Block(block(&[(0, 4, 4), (2, 1, 1)])).at_version(8)),
+            (9, Fact::Gap(healed).at_version(9)),
         ],
     )
     .await;

@@ -201,7 +201,7 @@ async fn what_is_in_kafka_is_soon_in_the_views_through_restarts_and_rebalances()
     }
     assert_eq!(first.stop().await.phase, Phase::Stopped);
     until_rows(&client, count, &["601"]).await;
-    let counted = "SELECT sum(webhooks) FROM gapless_1.events_daily FINAL";
+    let counted = "SELECT sum(events) FROM gapless_1.events_daily FINAL";
     until_rows(&client, counted, &["601"]).await;
     second.until("no lag", |status| status.lag == Some(0)).await;
     second.stop().await;

@@ -163,6 +163,7 @@ fn contribution(figure: &Figure) -> String {
         Aggregate::Count | Aggregate::Percentiles => {
             format!("CAST(`{}`, 'Nullable(Int64)')", figure.from)
         }
+        Aggregate::Distinct => format!("`{}`", figure.from),
         Aggregate::Greatest => format!("toString(`{}`)", figure.from),
     }
 }
@@ -171,6 +172,7 @@ fn zero(figure: &Figure) -> &'static str {
     match figure.aggregate {
         Aggregate::Contributions | Aggregate::Sum => "toInt64(0)",
         Aggregate::Count | Aggregate::Percentiles => "CAST(NULL, 'Nullable(Int64)')",
+        Aggregate::Distinct => "NULL",
         Aggregate::Greatest => "''",
     }
 }
@@ -179,6 +181,7 @@ fn aggregate(figure: &Figure, place: usize) -> String {
     match figure.aggregate {
         Aggregate::Contributions | Aggregate::Sum => format!("sum(f{place})"),
         Aggregate::Count => format!("toInt64(count(f{place}))"),
+        Aggregate::Distinct => format!("toInt64(uniqExact(f{place}))"),
         Aggregate::Greatest => format!("max(f{place})"),
         Aggregate::Percentiles => {
             format!("{}(f{place})", PERCENTILES.replacen('(', "State(", 1))
