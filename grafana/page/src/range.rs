@@ -1,8 +1,10 @@
-//! Time ranges as Grafana writes them: `now-26w/w`, milliseconds since 1970, or RFC 3339.
+//! Time ranges as Grafana writes them: `now-26w/w`, milliseconds since 1970, RFC 3339, or a date
+//! with or without a time of day, both in UTC.
 //!
 //! Rounding is in UTC, weeks begin on Monday: days in the tables are days in UTC, and a page that
 //! rounded elsewhere would show other figures than Grafana with `timezone: utc`.
 
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Unit, Zoned};
 
@@ -20,7 +22,9 @@ pub struct Range {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoRange {
     /// Not an expression that is known.
-    #[error("{0:?} is no time: write now-7d, now/w, milliseconds since 1970 or a date")]
+    #[error(
+        "{0:?} is no time: write now-7d, now/w, milliseconds since 1970, a date, or a date and a time"
+    )]
     NoTime(String),
     /// The end lies before the begin.
     #[error("the time range ends before it begins")]
@@ -83,7 +87,13 @@ fn instant(text: &str, now: Timestamp, end: End) -> Result<i64, NoRange> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Ok(instant.as_millisecond());
     }
-    let day = text.parse::<jiff::civil::Date>().map_err(|_| wrong())?;
+    // A date would parse from a text with a time of day as well, and drop the time.
+    if text.contains(['T', 't', ' ', ':']) {
+        let at = text.parse::<DateTime>().map_err(|_| wrong())?;
+        let at = at.to_zoned(TimeZone::UTC).map_err(|_| wrong())?;
+        return Ok(at.timestamp().as_millisecond());
+    }
+    let day = text.parse::<Date>().map_err(|_| wrong())?;
     let first = day.to_zoned(TimeZone::UTC).map_err(|_| wrong())?;
     round(first, 'd', end)
         .ok_or_else(wrong)
@@ -229,6 +239,16 @@ mod tests {
                 "2026-01-02T12:00:00.5Z",
                 ("2026-01-01T12:00:00Z", "2026-01-02T12:00:00.5Z"),
             ),
+            (
+                "2026-01-01 06:15",
+                "2026-01-31T18:30:45",
+                ("2026-01-01T06:15:00Z", "2026-01-31T18:30:45Z"),
+            ),
+            (
+                "2026-01-01T06",
+                "2026-01-31 00:00",
+                ("2026-01-01T06:00:00Z", "2026-01-31T00:00:00Z"),
+            ),
         ] {
             let (from, to) = resolved(from, to);
             assert_eq!((from.as_str(), to.as_str()), expected);
@@ -246,6 +266,8 @@ mod tests {
             "now/7d",
             "nowhere",
             "yesterday",
+            "2026-01-01 25:00",
+            "2026-01-01 noon",
             "now-99999999999999999999d",
         ] {
             assert!(

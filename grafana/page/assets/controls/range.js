@@ -41,7 +41,7 @@ export function rangeControl(choose) {
     const form = el('form', {
       onsubmit: (event) => { event.preventDefault(); close(true); choose(from.value.trim(), to.value.trim()); },
     }, el('label', {}, 'From', from), el('label', {}, 'To', to), el('button.button', { type: 'submit' }, 'Apply'),
-    el('span.hint', {}, 'now-7d, now/w, 2026-03-04. Days and weeks are UTC.'));
+    el('span.hint', {}, 'now-7d, now/w, 2026-03-04 or 2026-03-04 15:30. All in UTC.'));
     return el('div.range', {}, list, form);
   }
 
