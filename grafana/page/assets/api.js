@@ -12,8 +12,13 @@ async function get(path, signal) {
     throw new Failure('Gapless does not answer. Is it still running?');
   }
   if (response.status === 204) return null;
-  const body = await response.json().catch(() => null);
+  const body = await response.json().catch((error) => {
+    // Aborted while the body came: nobody waits for it any more, which is no failure.
+    if (error.name === 'AbortError') throw error;
+    return null;
+  });
   if (!response.ok) throw new Failure(body?.error ?? `The server answered ${response.status}.`);
+  if (body === null) throw new Failure('The answer was cut off.');
   return body;
 }
 

@@ -206,6 +206,52 @@ async fn the_keyboard_reaches_every_control_and_a_chart_has_a_table_and_a_csv() 
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_ends_early_is_told_in_a_sentence_and_an_aborted_one_is_no_failure() {
+    let Some(address) = served(crate::empty().await).await else {
+        return;
+    };
+    in_browser(address, |browser, address| {
+        browser.open(&format!("{address}/d/overview"));
+        for (response, told) in [
+            (
+                "new Response('{\"rows\": [[')",
+                "Failure: The answer was cut off.",
+            ),
+            ("new Response('')", "Failure: The answer was cut off."),
+            (
+                "new Response('<html>', { status: 500 })",
+                "Failure: The server answered 500.",
+            ),
+            (
+                "new Response('{\"error\": \"Too much.\"}', { status: 413 })",
+                "Failure: Too much.",
+            ),
+            (
+                "{ ok: true, json: async () => { throw new DOMException('', 'AbortError'); } }",
+                "AbortError",
+            ),
+        ] {
+            let asked = format!(
+                "(async () => {{
+                    const {{ data, Failure }} = await import('/assets/api.js');
+                    const real = window.fetch;
+                    window.fetch = async () => ({response});
+                    try {{
+                        return JSON.stringify(await data('overview', 10, ''));
+                    }} catch (error) {{
+                        return error instanceof Failure ? `Failure: ${{error.message}}` : error.name;
+                    }} finally {{
+                        window.fetch = real;
+                    }}
+                }})()"
+            );
+            assert_eq!(browser.evaluate(&asked), told, "{response}");
+        }
+    })
+    .await;
+}
+
 fn press(browser: &mut Browser, key: &str) {
     let code = if key == "Tab" { 9 } else { 13 };
     let text = if key == "Enter" { "\r" } else { "" };
