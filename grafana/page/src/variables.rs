@@ -3,11 +3,15 @@
 //! Variables are resolved in the file's order, because a later one's query may use those before
 //! it. A value that its own query does not list is dropped (another organisation was chosen: the
 //! repository of the former one goes), and when none is left the variable falls back to its
-//! default. So nothing but a listed value ever reaches a statement.
+//! default. So nothing but a listed value ever reaches a panel's statement.
+//!
+//! A list is bounded ([`LISTED_AT_MOST`]), so that the longest one fits into an answer. A value
+//! that a full list lacks is looked up in the whole one; only there does a value that an address
+//! names reach a statement before it is known, quoted, and to be compared.
 
 use crate::dashboard::{Choice, Dashboard, Variable, VariableKind};
-use crate::macros::{Bindings, Bound, Selection, Unfillable, expand};
-use crate::query::{Answer, NoAnswer, Store};
+use crate::macros::{Bindings, Bound, Selection, Unfillable, expand, singlequote};
+use crate::query::{Answer, MAX_ROWS, NoAnswer, Store};
 use crate::range::Range;
 use serde::Serialize;
 use serde_json::Value;
@@ -16,6 +20,11 @@ use std::time::Duration;
 
 /// What stands for all values, in addresses and files.
 pub const ALL: &str = "$__all";
+/// Values that a variable's query lists at most, by [`LIST_BOUND`].
+pub const LISTED_AT_MOST: usize = 10_000;
+/// How each variable's query bounds its list, once in its text.
+pub const LIST_BOUND: &str = " LIMIT 10000";
+const _: () = assert!(LISTED_AT_MOST < MAX_ROWS);
 /// Lists change seldom; a list this old will do.
 const LISTS_SHARED_FOR: Duration = Duration::from_secs(5);
 
@@ -64,18 +73,46 @@ pub async fn resolve(
         if variable.kind == VariableKind::Datasource {
             continue;
         }
+        let named = named.get(&variable.name);
         let options = match variable.sql() {
-            Some(sql) => {
-                let sql = expand(sql, &bindings)?;
-                choices(&*store.ask_sharing(&sql, LISTS_SHARED_FOR).await?)
-            }
+            Some(sql) => listed(sql, named, &bindings, store).await?,
             None => variable.options.clone(),
         };
-        let (variable, bound) = select(variable, options, named.get(&variable.name));
+        let (variable, bound) = select(variable, options, named);
         bindings.variables.insert(variable.name.clone(), bound);
         resolved.push(variable);
     }
     Ok((resolved, bindings))
+}
+
+/// What `sql` lists, and those of `named` that it would list without its bound.
+async fn listed(
+    sql: &str,
+    named: Option<&Vec<String>>,
+    bindings: &Bindings,
+    store: &Store,
+) -> Result<Vec<Choice>, Unresolved> {
+    let ask = async |sql: String| store.ask_sharing(&sql, LISTS_SHARED_FOR).await;
+    let answer = ask(expand(sql, bindings)?).await?;
+    let mut options = choices(&answer);
+    if options.len() < LISTED_AT_MOST {
+        return Ok(options);
+    }
+    let is_unknown =
+        |value: &&String| *value != ALL && options.iter().all(|one| one.value != **value);
+    let unknown: Vec<String> = named
+        .into_iter()
+        .flatten()
+        .filter(is_unknown)
+        .cloned()
+        .collect();
+    if let (false, Some(column)) = (unknown.is_empty(), answer.columns.first()) {
+        let all = expand(&sql.replacen(LIST_BOUND, "", 1), bindings)?;
+        let (column, unknown) = (&column.name, singlequote(&unknown));
+        let found = format!("SELECT * FROM ({all}) WHERE {column} IN ({unknown})");
+        options.extend(choices(&*ask(found).await?));
+    }
+    Ok(options)
 }
 
 /// What of `named` is used of a variable that lists `options`.

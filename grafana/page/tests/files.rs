@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use gapless_page::dashboard::{Dashboard, VariableKind, View};
+use gapless_page::variables::{LIST_BOUND, LISTED_AT_MOST};
 use gapless_page::{Library, PageOptions, StoreOptions, page_router};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -106,6 +107,19 @@ fn a_query_variable_tells_grafana_its_query_twice_alike() {
                 "{}",
                 variable.name
             );
+        }
+    }
+}
+
+#[test]
+fn every_list_of_a_variable_is_bounded() {
+    assert_eq!(LIST_BOUND, format!(" LIMIT {LISTED_AT_MOST}"));
+    for dashboard in library().dashboards() {
+        for variable in &dashboard.templating.list {
+            let Some(sql) = variable.sql() else { continue };
+            let (uid, name) = (&dashboard.uid, &variable.name);
+            assert_eq!(sql.matches(LIST_BOUND).count(), 1, "{uid} {name}");
+            assert_eq!(sql.matches("LIMIT").count(), 1, "{uid} {name}");
         }
     }
 }

@@ -11,7 +11,7 @@ mod arguments;
 mod singlequote;
 
 use arguments::arguments;
-use singlequote::singlequote;
+pub(crate) use singlequote::singlequote;
 use std::collections::BTreeMap;
 
 /// What is selected of a variable.

@@ -1,7 +1,7 @@
 //! Values as SQL literals.
 
 /// `'a','b'`. Escapes `\` first, then `'`.
-pub(super) fn singlequote(values: &[String]) -> String {
+pub(crate) fn singlequote(values: &[String]) -> String {
     let quoted: Vec<String> = values
         .iter()
         .map(|value| format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'")))

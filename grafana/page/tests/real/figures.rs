@@ -5,6 +5,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use gapless_page::dashboard::{VariableKind, View};
+use gapless_page::variables::LISTED_AT_MOST;
 use gapless_page::{Library, PageOptions, page_router};
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -220,6 +221,38 @@ async fn dependent_values_reset_and_what_is_not_listed_is_not_used() {
             (figure(&page, "overview", 10, &query).await - all).abs() < 0.5,
             "{hostile}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_list_too_long_to_show_is_cut_and_what_it_lacks_can_be_named() {
+    let Some(page) = page(crate::odd().await) else {
+        return;
+    };
+    let query = "var-organisation=crowd";
+    let variables = format!("/api/dashboards/overview/variables?{query}");
+    let (status, chosen) = get(&page, &variables).await;
+    assert_eq!(status, StatusCode::OK, "{chosen}");
+    let authors = chosen["variables"][2]["options"]
+        .as_array()
+        .expect("options");
+    assert_eq!(authors.len(), LISTED_AT_MOST);
+    let ends = [&authors[0], &authors[LISTED_AT_MOST - 1]].map(|one| one["value"].clone());
+    assert_eq!(ends, ["author-15000", "author-24999"], "the most active");
+    let named = format!("{variables}&var-author=author-00007&var-author=nobody");
+    let (_, chosen) = get(&page, &named).await;
+    let author = &chosen["variables"][2];
+    assert_eq!(author["selected"], serde_json::json!(["author-00007"]));
+    assert_eq!(author["dropped"], serde_json::json!(["nobody"]));
+    for (author, opened) in [
+        ("", 25_000.0 * 25_001.0 / 2.0),
+        ("author-24999", 25_000.0),
+        ("author-00007", 8.0),
+        ("x%27%29%20OR%20%281%3D1", 25_000.0 * 25_001.0 / 2.0),
+    ] {
+        let query = format!("{query}&var-author={author}");
+        let found = figure(&page, "overview", 10, &query).await;
+        assert!((found - opened).abs() < 0.5, "{author}: {found}");
     }
 }
 

@@ -6,6 +6,7 @@
 mod browser;
 mod devtools;
 mod figures;
+mod odd;
 mod organisation;
 mod store;
 
@@ -28,6 +29,19 @@ async fn empty() -> Option<&'static Store> {
         .get_or_init(|| Store::start(&FRONT, None))
         .await
         .as_ref()
+}
+
+/// Rare cases, see [`odd`].
+async fn odd() -> Option<&'static Store> {
+    static STORE: OnceCell<Option<Store>> = OnceCell::const_new();
+    let started = STORE.get_or_init(|| async {
+        let store = Store::start(&FRONT, None).await?;
+        for statement in odd::STATEMENTS {
+            store.write(statement).await;
+        }
+        Some(store)
+    });
+    started.await.as_ref()
 }
 
 /// Arguments that lead this program to [`front_process`].

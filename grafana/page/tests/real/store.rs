@@ -119,13 +119,24 @@ impl Store {
         panic!("the ClickHouse front did not start within a minute: {log}");
     }
 
-    async fn fill(&self, organisation: Option<&Organisation>) {
-        let options = ClickHouseOptions {
+    fn writer(&self) -> ClickHouseOptions {
+        ClickHouseOptions {
             url: self.url.clone(),
             user: WRITER.into(),
             password: format!("{WRITER}-password"),
             database: "gapless".into(),
-        };
+        }
+    }
+
+    /// Does a statement of the writer's.
+    pub(crate) async fn write(&self, statement: &str) {
+        let client = self.writer().client();
+        let written = client.query_raw(statement).execute().await;
+        written.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+
+    async fn fill(&self, organisation: Option<&Organisation>) {
+        let options = self.writer();
         prepare(&options, 1).await.expect("the tables are made");
         let Some(organisation) = organisation else {
             return;
@@ -153,12 +164,7 @@ impl Store {
         // Rows were all stored a moment ago; in a life they would have been stored in seconds.
         let fresh = "ALTER TABLE gapless_1.events UPDATE stored_at = addMilliseconds(received_at, \
                      400 + cityHash64(event_id) % 1900) WHERE 1 SETTINGS mutations_sync = 1";
-        options
-            .client()
-            .query(fresh)
-            .execute()
-            .await
-            .expect("times are mended");
+        self.write(fresh).await;
     }
 }
 
