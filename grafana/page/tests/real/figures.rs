@@ -257,6 +257,24 @@ async fn a_list_too_long_to_show_is_cut_and_what_it_lacks_can_be_named() {
 }
 
 #[tokio::test]
+async fn the_merge_rate_counts_each_pull_request_once_by_its_outcome() {
+    let Some(page) = page(crate::odd().await) else {
+        return;
+    };
+    for (query, rate) in [
+        ("", 1.0 / 2.0),
+        ("var-bots=1", 2.0 / 3.0),
+        ("from=now-1d/d", 0.0),
+        ("from=now-40d&to=now-30d", f64::NAN),
+    ] {
+        let asked = format!("var-organisation=twice&{query}");
+        let found = figure(&page, "overview", 14, &asked).await;
+        let is_it = (found - rate).abs() < 1e-9 || found.is_nan() && rate.is_nan();
+        assert!(is_it, "{query}: {found}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_there_and_what_is_no_range_is_told_in_a_sentence() {
     let Some(page) = page(crate::empty().await) else {
         return;

@@ -1,11 +1,25 @@
 //! Rows of cases that are rare: an owner each, so that a test chooses its own by organisation.
 
 /// Writes them.
-pub(crate) const STATEMENTS: [&str; 2] = [
+pub(crate) const STATEMENTS: [&str; 5] = [
     // Of 25,000 authors, each opened one pull request more than the one before.
     "INSERT INTO gapless_1.repositories (host, repository_id, repository, owner, presence, version) \
      VALUES ('github.com', 1, 'crowd/town', 'crowd', 'alive', 1)",
     "INSERT INTO gapless_1.pull_requests_daily (host, repository_id, repository, day, author, \
      opened, version) SELECT 'github.com', 1, 'crowd/town', toDate(now('UTC')), \
      'author-' || leftPad(toString(number), 5, '0'), number + 1, 1 FROM numbers(25000)",
+    // One that was closed, reopened and merged; one closed; one closed and reopened; a bot's.
+    "INSERT INTO gapless_1.repositories (host, repository_id, repository, owner, presence, version) \
+     VALUES ('github.com', 2, 'twice/told', 'twice', 'alive', 1)",
+    "INSERT INTO gapless_1.pull_requests (host, repository_id, repository, number, author_is_bot, \
+     outcome, merged_at, closed_at, version) SELECT 'github.com', 2, 'twice/told', number, bot, \
+     outcome, if(outcome = 'merged', at, NULL), if(outcome = 'open', NULL, at), 1 FROM VALUES( \
+     'number Int64, bot Bool, outcome String, at DateTime64(3)', \
+     (1, false, 'merged', now64(3) - 172800), (2, false, 'closed_unmerged', now64(3) - 86400), \
+     (3, false, 'open', now64(3) - 86400), (4, true, 'merged', now64(3) - 86400))",
+    "INSERT INTO gapless_1.pull_requests_daily (host, repository_id, repository, day, \
+     author_is_bot, merged, closed_unmerged, version) SELECT 'github.com', 2, 'twice/told', \
+     toDate(now('UTC')) - ago, bot, merged, closed, 1 FROM VALUES( \
+     'ago Int64, bot Bool, merged Int64, closed Int64', \
+     (3, false, 0, 1), (2, false, 1, 1), (1, false, 0, 1), (1, true, 1, 0))",
 ];
