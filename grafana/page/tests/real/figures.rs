@@ -275,6 +275,36 @@ async fn the_merge_rate_counts_each_pull_request_once_by_its_outcome() {
 }
 
 #[tokio::test]
+async fn events_are_counted_under_the_name_that_their_repository_has_now() {
+    let Some(page) = page(crate::odd().await) else {
+        return;
+    };
+    for (query, webhooks, newest_hours) in [
+        ("", 3.0, 1.0),
+        ("var-organisation=renamed", 2.0, 2.0),
+        ("var-repository=renamed/new", 2.0, 2.0),
+        ("var-organisation=twice", 0.0, f64::NAN),
+    ] {
+        let chart = rows(
+            &page,
+            "completeness",
+            25,
+            &format!("{query}&var-bucket=day"),
+        )
+        .await;
+        let sum: f64 = chart.iter().filter_map(|row| row[1].as_f64()).sum();
+        assert!((sum - webhooks).abs() < 0.5, "{query}: {sum}");
+        let fresh = rows(&page, "completeness", 24, &format!("{query}&from=now-1d")).await;
+        assert_eq!(fresh.len() as f64, webhooks, "{query}: {fresh:?}");
+        for dashboard in Library::load().expect("the dashboards").dashboards() {
+            let age = figure(&page, &dashboard.uid, 4, query).await / 3600.0;
+            let is_it = (age - newest_hours).abs() < 0.5 || age.is_nan() && newest_hours.is_nan();
+            assert!(is_it, "{} {query}: {age}", dashboard.uid);
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_there_and_what_is_no_range_is_told_in_a_sentence() {
     let Some(page) = page(crate::empty().await) else {
         return;

@@ -1,7 +1,7 @@
 //! Rows of cases that are rare: an owner each, so that a test chooses its own by organisation.
 
 /// Writes them.
-pub(crate) const STATEMENTS: [&str; 5] = [
+pub(crate) const STATEMENTS: [&str; 7] = [
     // Of 25,000 authors, each opened one pull request more than the one before.
     "INSERT INTO gapless_1.repositories (host, repository_id, repository, owner, presence, version) \
      VALUES ('github.com', 1, 'crowd/town', 'crowd', 'alive', 1)",
@@ -22,4 +22,12 @@ pub(crate) const STATEMENTS: [&str; 5] = [
      toDate(now('UTC')) - ago, bot, merged, closed, 1 FROM VALUES( \
      'ago Int64, bot Bool, merged Int64, closed Int64', \
      (3, false, 0, 1), (2, false, 1, 1), (1, false, 0, 1), (1, true, 1, 0))",
+    // A repository with events under both of its names, and events that belong to none.
+    "INSERT INTO gapless_1.repositories (host, repository_id, repository, owner, presence, version) \
+     VALUES ('github.com', 3, 'renamed/new', 'renamed', 'alive', 1)",
+    "INSERT INTO gapless_1.events (event_id, source, kind, host, owner, repository, repository_id, \
+     received_at, stored_at, version) SELECT toString(number), 'webhook', 'push', 'github.com', \
+     owner, repository, id, now64(3) - 3600 * (1 + number) AS at, at, 1 FROM VALUES( \
+     'number Int64, owner String, repository Nullable(String), id Int64', \
+     (0, 'renamed', NULL, 0), (1, 'old', 'old/old', 3), (2, 'renamed', 'renamed/new', 3))",
 ];
