@@ -168,6 +168,45 @@ async fn a_stat_equals_the_sum_of_its_chart_and_the_parts_the_whole() {
 }
 
 #[tokio::test]
+async fn gaps_are_counted_by_whole_days_whatever_the_hours_of_the_range() {
+    let Some(page) = page(crate::filled().await) else {
+        return;
+    };
+    let mut counted = 0.0;
+    for day in 10..30 {
+        let at = format!("now-{day}d/d%2B12h");
+        // From noon to noon: an end is rounded up before its hours are added.
+        let query = format!("from={at}&to={at}&var-bucket=day");
+        let mut opened = Vec::new();
+        for (chart, stat) in [(21, 12), (22, 13)] {
+            let chart = rows(&page, "completeness", chart, &query).await;
+            let sum: f64 = chart
+                .iter()
+                .flat_map(|row| &row[1..])
+                .filter_map(Value::as_f64)
+                .sum();
+            let stat = figure(&page, "completeness", stat, &query).await;
+            assert!((sum - stat).abs() < 0.5, "{day} days ago: {sum}, {stat}");
+            opened.push(stat);
+        }
+        let bars = rows(&page, "completeness", 26, &query).await;
+        let sum: f64 = bars
+            .iter()
+            .flat_map(|row| &row[1..])
+            .filter_map(Value::as_f64)
+            .sum();
+        assert!(
+            (sum - opened[0]).abs() < 0.5,
+            "{day} days ago: {sum} in bars"
+        );
+        let healed = figure(&page, "completeness", 14, &query).await;
+        assert_eq!(healed.is_nan(), opened[1] < 0.5, "{day} days ago");
+        counted += opened[0];
+    }
+    assert!(counted > 10.0, "{counted}");
+}
+
+#[tokio::test]
 async fn a_list_is_as_long_as_the_figure_that_counts_it() {
     let Some(page) = page(crate::filled().await) else {
         return;
