@@ -35,39 +35,81 @@ async fn alerts_are_quiet_without_data_and_fire_on_what_they_are_about() {
         database: "gapless".to_owned(),
     };
     prepare(&tables, 1).await.expect("the tables are made");
-    assert_eq!(
-        firing(&embedded).await,
-        Vec::<String>::new(),
-        "fire on nothing"
-    );
-
-    for statement in [
-        // 200 events that took two minutes to become rows.
-        "INSERT INTO gapless_1.events (event_id, source, kind, host, repository_id, version, \
-         received_at, stored_at) SELECT hex(number), 'webhook', 'issues', 'github.com', 1, number, \
-         now64(3) - 180, now64(3) - 60 FROM numbers(200)",
-        // A gap that nobody healed for two days, and 101 dead letters of this hour.
-        "INSERT INTO gapless_1.gaps (host, repository_id, gap_id, version, detector, evidence, \
-         since, opened_at, is_open) SELECT 'github.com', 1, 'old', 1, 'head_chain', 'e', \
-         now64(3) - 200000, now64(3) - 172800, true",
-        "INSERT INTO gapless_1.gaps (host, repository_id, gap_id, version, detector, evidence, \
-         since, opened_at) SELECT 'github.com', 1, toString(number), 1, 'dead_letter', 'e', \
-         now64(3) - 60, now64(3) - 60 FROM numbers(101)",
-    ] {
-        ask(&embedded, &writer, statement).await;
+    for (statements, expected) in STEPS {
+        for statement in *statements {
+            ask(&embedded, &writer, statement).await;
+        }
+        let found = firing(&embedded).await;
+        assert_eq!(found, *expected, "after {statements:?}");
     }
-    assert_eq!(
-        firing(&embedded).await,
-        [
+    embedded.stop().await;
+}
+
+/// What is written, and which rules fire then, by uid: each step adds to the ones before.
+const STEPS: &[(&[&str], &[&str])] = &[
+    (&[], &[]),
+    // Five webhooks in these minutes of each of the last four weeks, and none today.
+    (
+        &[
+            "INSERT INTO gapless_1.events (event_id, source, kind, host, repository_id, version, \
+           received_at, stored_at) SELECT 'week' || hex(number), 'webhook', 'push', 'github.com', 1, \
+           1, now64(3) - 604800 * (1 + number % 4) - 300 AS at, at FROM numbers(20)",
+        ],
+        &["gapless-quiet"],
+    ),
+    // Pull requests and issues that are as new in their tables as webhooks told, and more that were
+    // deleted.
+    (
+        &[
+            "INSERT INTO gapless_1.events (event_id, source, kind, action, host, repository_id, \
+             number, version, occurred_at, received_at, stored_at) SELECT 'item' || hex(number), \
+             'webhook', if(number % 2 = 0, 'issues', 'pull_request'), \
+             if(number >= 8, 'deleted', 'edited'), 'github.com', 1, number, 1, \
+             now64(3) - 301, now64(3) - 300 AS at, at + 1 FROM numbers(20)",
+            "INSERT INTO gapless_1.issues (host, repository_id, number, version, updated_at) \
+             SELECT 'github.com', 1, number, 1, now64(3) - 299 FROM VALUES( \
+             'number Int64', 0, 2, 4, 6)",
+            "INSERT INTO gapless_1.pull_requests (host, repository_id, number, version, updated_at) \
+             SELECT 'github.com', 1, number, 1, now64(3) - 200 FROM VALUES( \
+             'number Int64', 1, 3, 5, 7)",
+        ],
+        &[],
+    ),
+    // Webhooks told of later changes of four of them, and of five new ones: no row tells of these.
+    (
+        &[
+            "INSERT INTO gapless_1.events (event_id, source, kind, action, host, repository_id, \
+           number, version, occurred_at, received_at, stored_at) SELECT 'late' || hex(number), \
+           'webhook', 'issues', 'edited', 'github.com', 1, \
+           if(number < 4, number * 2, number * 100), 1, \
+           now64(3) - 181, now64(3) - 180 AS at, at + 1 FROM numbers(9)",
+        ],
+        &["gapless-standstill"],
+    ),
+    (
+        &[
+            // 400 events that took eleven minutes to become rows.
+            "INSERT INTO gapless_1.events (event_id, source, kind, host, repository_id, version, \
+             received_at, stored_at) SELECT hex(number), 'webhook', 'issues', 'github.com', 1, \
+             number, now64(3) - 720, now64(3) - 60 FROM numbers(400)",
+            // A gap that nobody healed for two days, and 101 dead letters of this hour.
+            "INSERT INTO gapless_1.gaps (host, repository_id, gap_id, version, detector, evidence, \
+             since, opened_at, is_open) SELECT 'github.com', 1, 'old', 1, 'head_chain', 'e', \
+             now64(3) - 200000, now64(3) - 172800, true",
+            "INSERT INTO gapless_1.gaps (host, repository_id, gap_id, version, detector, evidence, \
+             since, opened_at) SELECT 'github.com', 1, toString(number), 1, 'dead_letter', 'e', \
+             now64(3) - 60, now64(3) - 60 FROM numbers(101)",
+        ],
+        &[
             "gapless-dead-letters",
             "gapless-many-dead-letters",
             "gapless-many-gaps",
             "gapless-old-gap",
             "gapless-stale",
-        ]
-    );
-    embedded.stop().await;
-}
+            "gapless-standstill",
+        ],
+    ),
+];
 
 /// The rules whose threshold is passed, by uid, each asked as Grafana asks: by the reader.
 async fn firing(embedded: &Embedded) -> Vec<String> {
