@@ -66,6 +66,7 @@ pub(crate) fn repository_columns<R: OfRepository>() -> Vec<Mapped<R>> {
         Mapped::without(OWNER),
         Mapped::without(OWNER_ID),
         Mapped::without(REPOSITORY_PRIVATE),
+        Mapped::without(REPOSITORY_PRESENCE),
     ]
 }
 
@@ -112,6 +113,14 @@ const REPOSITORY_PRIVATE: Column = Column::computed(
     "",
     "Whether only members see the repository now. Elsewhere: repository_visibility.",
     "r.private",
+);
+/// `repository_presence`.
+pub(crate) const REPOSITORY_PRESENCE: Column = Column::computed(
+    "repository_presence",
+    Type::Name,
+    "",
+    "Whether the repository is there now: alive, gone (deleted), unreachable (404 for our credential) or moved; empty where nothing told it. What was open in one that is gone stays open in the tables for ever.",
+    "r.presence",
 );
 
 /// The columns that trace a row to its record.

@@ -91,7 +91,7 @@ impl View {
                 if *named {
                     let _ = write!(
                         sql,
-                        "\nLEFT ANY JOIN (SELECT host, repository_id, repository, owner_id, private FROM `{generation}`.repositories FINAL) AS r ON t.host = r.host AND t.repository_id = r.repository_id"
+                        "\nLEFT ANY JOIN (SELECT host, repository_id, repository, owner_id, private, presence FROM `{generation}`.repositories FINAL) AS r ON t.host = r.host AND t.repository_id = r.repository_id"
                     );
                 }
                 sql

@@ -1,7 +1,7 @@
 //! The view `issues_daily`: what happened to issues, by repository, day and author.
 
 use crate::issues;
-use crate::origin::{HOST, OWNER, REPOSITORY, REPOSITORY_ID};
+use crate::origin::{HOST, OWNER, REPOSITORY, REPOSITORY_ID, REPOSITORY_PRESENCE};
 use crate::rollup::{Aggregate, Figure, Rollup};
 use crate::table::{Column, Table, Type};
 
@@ -128,5 +128,5 @@ pub(crate) static ROLLUP: Rollup = Rollup {
             "daily.close_seconds",
         ),
     ],
-    computed: &[OWNER],
+    computed: &[OWNER, REPOSITORY_PRESENCE],
 };

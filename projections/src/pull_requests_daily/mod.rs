@@ -1,6 +1,6 @@
 //! The view `pull_requests_daily`: what happened to pull requests, by repository, day and author.
 
-use crate::origin::{HOST, OWNER, REPOSITORY, REPOSITORY_ID};
+use crate::origin::{HOST, OWNER, REPOSITORY, REPOSITORY_ID, REPOSITORY_PRESENCE};
 use crate::pull_requests;
 use crate::rollup::{Aggregate, Figure, Rollup};
 use crate::table::{Column, Table, Type};
@@ -173,5 +173,5 @@ pub(crate) static ROLLUP: Rollup = Rollup {
             "daily.cycle_seconds",
         ),
     ],
-    computed: &[OWNER],
+    computed: &[OWNER, REPOSITORY_PRESENCE],
 };

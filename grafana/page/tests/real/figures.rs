@@ -344,6 +344,53 @@ async fn events_are_counted_under_the_name_that_their_repository_has_now() {
 }
 
 #[tokio::test]
+async fn what_was_open_in_a_deleted_repository_is_open_no_more() {
+    let Some(page) = page(crate::odd().await) else {
+        return;
+    };
+    let query = "var-organisation=left";
+    // What happened there happened.
+    for (uid, opened) in [("overview", 10), ("issues", 10)] {
+        assert!(
+            (figure(&page, uid, opened, query).await - 2.0).abs() < 0.5,
+            "{uid}"
+        );
+    }
+    for (uid, stat) in [("overview", 13), ("issues", 13), ("issues", 14)] {
+        let open = figure(&page, uid, stat, query).await;
+        assert!((open - 1.0).abs() < 0.5, "{uid} {stat}: {open}");
+    }
+    for (uid, list) in [("pull-requests", 30), ("issues", 30), ("issues", 31)] {
+        let list = rows(&page, uid, list, query).await;
+        assert_eq!(list.len(), 1, "{uid}: {list:?}");
+        assert_eq!(list[0][0], "left/here", "{uid}");
+    }
+    for (uid, line) in [
+        ("overview", 22),
+        ("pull-requests", 22),
+        ("issues", 22),
+        ("issues", 23),
+    ] {
+        let lines = rows(&page, uid, line, query).await;
+        let most = lines
+            .iter()
+            .flat_map(|row| &row[1..])
+            .filter_map(Value::as_f64);
+        assert!((most.fold(0.0, f64::max) - 1.0).abs() < 0.5, "{uid} {line}");
+    }
+    let table = rows(&page, "overview", 30, query).await;
+    let open: Vec<_> = table
+        .iter()
+        .map(|row| (&row[0], row[2].as_i64(), row[3].as_i64()))
+        .collect();
+    let gone = (&Value::from("left/gone"), Some(0), Some(0));
+    let here = (&Value::from("left/here"), Some(1), Some(1));
+    assert_eq!(open, [gone, here]);
+    let labels = rows(&page, "issues", 25, query).await;
+    assert_eq!(labels, [[Value::from("no label"), Value::from(1)]]);
+}
+
+#[tokio::test]
 async fn what_is_not_there_and_what_is_no_range_is_told_in_a_sentence() {
     let Some(page) = page(crate::empty().await) else {
         return;

@@ -1,7 +1,7 @@
 //! Rows of cases that are rare: an owner each, so that a test chooses its own by organisation.
 
 /// Writes them.
-pub(crate) const STATEMENTS: [&str; 7] = [
+pub(crate) const STATEMENTS: [&str; 12] = [
     // Of 25,000 authors, each opened one pull request more than the one before.
     "INSERT INTO gapless_1.repositories (host, repository_id, repository, owner, presence, version) \
      VALUES ('github.com', 1, 'crowd/town', 'crowd', 'alive', 1)",
@@ -30,4 +30,21 @@ pub(crate) const STATEMENTS: [&str; 7] = [
      owner, repository, id, now64(3) - 3600 * (1 + number) AS at, at, 1 FROM VALUES( \
      'number Int64, owner String, repository Nullable(String), id Int64', \
      (0, 'renamed', NULL, 0), (1, 'old', 'old/old', 3), (2, 'renamed', 'renamed/new', 3))",
+    // A pull request and an issue, open since long ago, in a repository that is there and in one
+    // that was deleted.
+    "INSERT INTO gapless_1.repositories (host, repository_id, repository, owner, presence, version) \
+     VALUES ('github.com', 4, 'left/here', 'left', 'unreachable', 1), \
+     ('github.com', 5, 'left/gone', 'left', 'gone', 1)",
+    "INSERT INTO gapless_1.pull_requests (host, repository_id, repository, number, state, \
+     ready_at, version) SELECT 'github.com', 4 + number, 'as/then', 1, 'open', \
+     now64(3) - 100 * 86400, 1 FROM numbers(2)",
+    "INSERT INTO gapless_1.issues (host, repository_id, repository, number, state, \
+     created_at, version) SELECT 'github.com', 4 + number, 'as/then', 2, 'open', \
+     now64(3) - 100 * 86400, 1 FROM numbers(2)",
+    "INSERT INTO gapless_1.pull_requests_daily (host, repository_id, repository, day, opened, \
+     open_delta, awaiting_30_delta, version) SELECT 'github.com', 4 + number, 'as/then', \
+     toDate(now('UTC')) - 100, 1, 1, 1, 1 FROM numbers(2)",
+    "INSERT INTO gapless_1.issues_daily (host, repository_id, repository, day, opened, \
+     open_delta, awaiting_30_delta, awaiting_90_delta, version) SELECT 'github.com', 4 + number, \
+     'as/then', toDate(now('UTC')) - 100, 1, 1, 1, 1, 1 FROM numbers(2)",
 ];
