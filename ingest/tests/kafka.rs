@@ -22,6 +22,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use std::collections::BTreeMap;
+use std::io::{Write as _, stderr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,7 +49,7 @@ async fn start(folder: &Path) -> Option<Embedded> {
         Err(
             error @ (Error::TryAgain { .. } | Error::Install { .. } | Error::UseExternal { .. }),
         ) => {
-            eprintln!("skipped: {error}");
+            let _ = writeln!(stderr(), "skipped: {error}");
             None
         }
         Err(error) => panic!("{error}"),

@@ -7,7 +7,7 @@ use gapless_ingest::webhook::{Limits, Outcome};
 use gapless_ingest::{Secret, SystemClock};
 use gapless_schemas::ItemSnapshot;
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use support::{MemoryLog, Mood, SECRET, TestServer};
@@ -154,7 +154,8 @@ fn data() -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!(
+    let _ = writeln!(
+        stderr(),
         "skipped: {} is not there (set GAPLESS_SHARED_DIR)",
         path.display()
     );

@@ -7,7 +7,7 @@ use gapless_simulator::{Options, Request, World};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _, stderr};
 use std::path::PathBuf;
 
 type Keys = BTreeSet<String>;
@@ -19,7 +19,7 @@ fn recorded() -> Option<impl Iterator<Item = Value>> {
     );
     let path = shared.join("data/mergify-head.ndjson.gz");
     let Ok(file) = File::open(&path) else {
-        eprintln!("skipped: {} is not there", path.display());
+        let _ = writeln!(stderr(), "skipped: {} is not there", path.display());
         return None;
     };
     let lines = BufReader::new(flate2::read::GzDecoder::new(file)).lines();

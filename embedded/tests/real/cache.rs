@@ -1,6 +1,7 @@
 //! The cache: fetched once by many, damage found, failures in one sentence.
 
 use std::fs;
+use std::io::{Write as _, stderr};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -61,7 +62,8 @@ fn a_missing_program_is_named_with_what_to_install() {
         .map(|dir| dir.join("java"))
         .find(|java| java.is_file())
     else {
-        return eprintln!("skipped the rest: there is no java on the path");
+        let _ = writeln!(stderr(), "skipped the rest: there is no java on the path");
+        return;
     };
     symlink(java, empty.join("java")).expect("linked");
     let messages = told(folder.path(), &[("PATH", &path)]);
@@ -76,7 +78,8 @@ fn a_missing_program_is_named_with_what_to_install() {
 fn without_a_network_the_message_says_so() {
     let folder = tempfile::tempdir().expect("temp folder");
     if Command::new("npm").arg("--version").output().is_err() {
-        return eprintln!("skipped: there is no npm");
+        let _ = writeln!(stderr(), "skipped: there is no npm");
+        return;
     }
     // Nothing listens on port 1.
     let environment = [
@@ -110,7 +113,7 @@ fn copied_kafka(cache_dir: &Path) -> Option<()> {
     let jars = match Cache::open(None).and_then(|cache| cache.kafka()) {
         Ok(jars) => jars,
         Err(error) => {
-            eprintln!("skipped: {error}");
+            let _ = writeln!(stderr(), "skipped: {error}");
             return None;
         }
     };
@@ -158,7 +161,10 @@ fn damage_is_found_and_mended_by_one_of_many() {
     for fetched in at_once {
         match fetched.join().expect("ended") {
             Ok(inode) => inodes.push(inode),
-            Err(error @ Error::TryAgain { .. }) => return eprintln!("skipped the rest: {error}"),
+            Err(error @ Error::TryAgain { .. }) => {
+                let _ = writeln!(stderr(), "skipped the rest: {error}");
+                return;
+            }
             Err(error) => panic!("{error}"),
         }
     }

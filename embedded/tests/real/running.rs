@@ -1,5 +1,6 @@
 //! Starts stacks for tests, and kills what runs in them.
 
+use std::io::{Write as _, stderr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub(crate) async fn start(data_dir: &Path) -> Option<Embedded> {
         Err(
             error @ (Error::TryAgain { .. } | Error::Install { .. } | Error::UseExternal { .. }),
         ) => {
-            eprintln!("skipped: {error}");
+            let _ = writeln!(stderr(), "skipped: {error}");
             None
         }
         Err(error) => panic!("{error}"),

@@ -7,7 +7,7 @@ use gapless_core::{Key, Record, State, lift};
 use gapless_schemas::{Event, PayloadForm, Source, Timestamp};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _, stderr};
 use std::path::PathBuf;
 
 /// The folder of the recordings, or nothing (with a word on stderr) where it is not present.
@@ -18,7 +18,8 @@ fn recordings() -> Option<PathBuf> {
     );
     let file = root.join("data/mergify-head.ndjson.gz");
     if !file.exists() {
-        eprintln!(
+        let _ = writeln!(
+            stderr(),
             "skipped: no recordings at {}; set GAPLESS_SHARED_DIR",
             file.display()
         );

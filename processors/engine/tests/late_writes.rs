@@ -17,6 +17,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::io::{Write as _, stderr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,7 +46,7 @@ async fn start(folder: &Path) -> Option<Embedded> {
         Err(
             error @ (Error::TryAgain { .. } | Error::Install { .. } | Error::UseExternal { .. }),
         ) => {
-            eprintln!("skipped: {error}");
+            let _ = writeln!(stderr(), "skipped: {error}");
             None
         }
         Err(error) => panic!("{error}"),

@@ -1,6 +1,6 @@
 //! Starts fronts for tests.
 
-use std::io::{Read, Write};
+use std::io::{Read, Write, stderr};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,7 +23,7 @@ pub(crate) fn library() -> Option<PathBuf> {
             || match Cache::open(None).and_then(|cache| cache.clickhouse_engine()) {
                 Ok(library) => Some(library),
                 Err(error) => {
-                    eprintln!("skipped: {error}");
+                    let _ = writeln!(stderr(), "skipped: {error}");
                     None
                 }
             },

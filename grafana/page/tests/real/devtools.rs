@@ -2,7 +2,7 @@
 //! ended by a zero byte, on the file descriptors 3 (to the browser) and 4 (from it).
 
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _, stderr};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// A browser with one page; both end when this is dropped.
@@ -53,7 +53,10 @@ impl Browser {
             asked.is_ok_and(|status| status.success())
         });
         let Some(name) = found else {
-            eprintln!("skipped: no Chromium (Debian: apt-get install chromium)");
+            let _ = writeln!(
+                stderr(),
+                "skipped: no Chromium (Debian: apt-get install chromium)"
+            );
             return None;
         };
         let profile = tempfile::tempdir().expect("a folder");

@@ -8,7 +8,7 @@ use gapless_projections::sink::{
     ClickHouse, ClickHouseOptions, Projector, Record, Store as _, prepare,
 };
 use gapless_schemas::{Codec, Timestamp, Topics};
-use std::io::Read as _;
+use std::io::{Read as _, Write as _, stderr};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -58,7 +58,7 @@ impl Store {
         let library = match Cache::open(None).and_then(|cache| cache.clickhouse_engine()) {
             Ok(library) => library,
             Err(error) => {
-                eprintln!("skipped: no ClickHouse engine ({error})");
+                let _ = writeln!(stderr(), "skipped: no ClickHouse engine ({error})");
                 return None;
             }
         };

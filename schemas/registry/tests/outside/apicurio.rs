@@ -3,6 +3,7 @@
 use crate::{example, fetched};
 use gapless_registry::{Registry, RegistryError, subjects};
 use gapless_schemas::{Codec, Event, Schema, Topics};
+use std::io::{Write as _, stderr};
 use std::path::Path;
 use std::time::Duration;
 use tokio::process::{Child, Command};
@@ -107,7 +108,7 @@ impl Apicurio {
                 _process: process,
             }),
             Err(error) => {
-                eprintln!("skipped: java does not start: {error}");
+                let _ = writeln!(stderr(), "skipped: java does not start: {error}");
                 None
             }
         }

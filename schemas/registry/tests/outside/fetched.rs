@@ -1,5 +1,6 @@
 //! What is fetched by package name, once, into the cache folder.
 
+use std::io::{Write as _, stderr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -12,7 +13,7 @@ pub(crate) fn folder(
     match ensure(name, fetch) {
         Ok(folder) => Some(folder),
         Err(reason) => {
-            eprintln!("skipped: {name} cannot be fetched: {reason}");
+            let _ = writeln!(stderr(), "skipped: {name} cannot be fetched: {reason}");
             None
         }
     }
