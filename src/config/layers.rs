@@ -277,16 +277,20 @@ impl Layers {
             (Some(found), None) => Some(Secret::new(found.text)),
             (None, Some(found)) => {
                 let path = found.base.join(found.text);
-                self.secret_file(&path, &found.place)
+                self.read_secret(&path, &found.place)
             }
             (None, None) => None,
         }
     }
 
-    /// The first line of a secret's file.
+    /// A secret in a file that the configuration's file names, relative to its own folder.
     pub(super) fn secret_file(&mut self, path: &Path, place: &str) -> Option<Secret> {
         let path = self.folder.join(path);
-        match std::fs::read_to_string(&path) {
+        self.read_secret(&path, place)
+    }
+
+    fn read_secret(&mut self, path: &Path, place: &str) -> Option<Secret> {
+        match std::fs::read_to_string(path) {
             Ok(text) if !text.trim().is_empty() => Some(Secret::new(text.trim())),
             Ok(_) => {
                 self.problems.add(format!(

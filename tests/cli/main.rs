@@ -78,6 +78,26 @@ fn commands_for_a_running_gapless_say_that_none_runs() {
     }
 }
 
+#[test]
+fn a_secrets_path_is_from_the_files_folder_in_the_file_and_from_the_working_directory_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "[clickhouse]\nwriter_password_file = \"password\"\n\
+        [[sources]]\napi_base_url = \"http://127.0.0.1:1\"\nwebhook_secret_files = [\"password\"]\n";
+    fs::create_dir(folder.path().join("conf")).unwrap();
+    fs::write(folder.path().join("conf/gapless.toml"), file).unwrap();
+    fs::write(folder.path().join("conf/password"), "hush").unwrap();
+    fs::write(folder.path().join("token"), "hush").unwrap();
+    let doctor = gapless(folder.path())
+        .args(["doctor", "--json", "--config", "conf/gapless.toml"])
+        .args(["--webhook-listen", "127.0.0.1:0"])
+        .args(["--operator-listen", "127.0.0.1:0"])
+        .env("GAPLESS_GITHUB_TOKEN_FILE", "token")
+        .output()
+        .expect("it starts");
+    let checks: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    assert_eq!(checks[0]["verdict"], "ok", "{checks:#}");
+}
+
 /// A Gapless that was started with `up`.
 struct Up {
     child: Child,
