@@ -22,6 +22,7 @@ use crate::system::Times;
 use gapless_ingest::SourceConfig;
 use layers::{Key, Layers};
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// Everything that `up` runs on.
@@ -120,7 +121,7 @@ fn read_data_dir(layers: &mut Layers, default: &Path) -> PathBuf {
 }
 
 fn settings(layers: &mut Layers, data_dir: &Path, may_be_external: bool) -> Settings {
-    let loopback = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let address = "an address and a port, such as 127.0.0.1:8080";
     let webhook_listen = layers.parsed(&WEBHOOK_LISTEN, address);
     let operator_listen = layers.parsed(&OPERATOR_LISTEN, address);
@@ -133,11 +134,20 @@ fn settings(layers: &mut Layers, data_dir: &Path, may_be_external: bool) -> Sett
                 .filter(|count| (1..=PARTITIONS_MAX).contains(count))
         },
     );
+    let webhook_listen = webhook_listen.unwrap_or_else(|| loopback(8080));
+    let operator_listen = operator_listen.unwrap_or_else(|| loopback(8081));
+    if is_shared(webhook_listen, operator_listen) {
+        layers.problems.add(format!(
+            "webhook and operator cannot both listen on {operator_listen}: choose another port with \
+             --operator-listen or {}",
+            OPERATOR_LISTEN.in_words()
+        ));
+    }
     Settings {
         data_dir: read_data_dir(layers, data_dir),
         cache_dir: layers.path(&CACHE_DIR),
-        webhook_listen: webhook_listen.unwrap_or_else(|| loopback(8080)),
-        operator_listen: operator_listen.unwrap_or_else(|| loopback(8081)),
+        webhook_listen,
+        operator_listen,
         partitions: partitions.unwrap_or(PARTITIONS_DEFAULT),
         stores: if may_be_external {
             stores::read(layers)
@@ -145,4 +155,11 @@ fn settings(layers: &mut Layers, data_dir: &Path, may_be_external: bool) -> Sett
             Stores::Embedded
         },
     }
+}
+
+/// Whether two listeners would want the same port; port 0 is another one each time.
+fn is_shared(a: SocketAddr, b: SocketAddr) -> bool {
+    let covers =
+        |a: IpAddr, b: IpAddr| a == b || (a.is_unspecified() && a.is_ipv4() == b.is_ipv4());
+    a.port() != 0 && a.port() == b.port() && (covers(a.ip(), b.ip()) || covers(b.ip(), a.ip()))
 }

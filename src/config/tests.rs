@@ -96,6 +96,35 @@ fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
 }
 
 #[test]
+fn webhook_and_operator_cannot_listen_on_the_same_port() {
+    let table = [
+        ("127.0.0.1:9", "127.0.0.1:9", true),
+        ("0.0.0.0:9", "127.0.0.1:9", true),
+        ("[::1]:9", "[::]:9", true),
+        ("127.0.0.1:9", "127.0.0.1:10", false),
+        ("127.0.0.1:9", "127.0.0.2:9", false),
+        ("0.0.0.0:9", "[::1]:9", false),
+        ("127.0.0.1:0", "127.0.0.1:0", false),
+    ];
+    for (webhook, operator, is_fault) in table {
+        let file = format!("[listen]\nwebhook = \"{webhook}\"\noperator = \"{operator}\"\n");
+        let loaded = Case::file(&file).load();
+        assert_eq!(
+            loaded.is_err(),
+            is_fault,
+            "{webhook} {operator}: {loaded:?}"
+        );
+    }
+    let fault = "webhook and operator cannot both listen on 127.0.0.1:8080: choose another port with \
+                 --operator-listen or GAPLESS_OPERATOR_LISTEN (or [listen] operator)";
+    let case = Case {
+        flags: &[("--operator-listen", "127.0.0.1:8080")],
+        ..Case::file("")
+    };
+    assert_eq!(case.faults(), [fault]);
+}
+
+#[test]
 fn every_fault_is_found_at_once_and_says_where_it_stands_and_what_to_do() {
     let file = r#"
         partitions = 0
