@@ -11,13 +11,35 @@ use std::path::{Path, PathBuf};
 /// The file that is read where none is named.
 const FILE: &str = "gapless.toml";
 
-/// Variables that other parts of Gapless read.
-const OTHER_VARIABLES: &[&str] = &[
+/// Every variable that some command or part of Gapless reads. A command takes all of them for known:
+/// one environment serves `up` and `demo`.
+const VARIABLES: &[&str] = &[
+    "GAPLESS_API_BASE_URL",
+    "GAPLESS_CACHE_DIR",
+    "GAPLESS_CLICKHOUSE_READER_PASSWORD",
+    "GAPLESS_CLICKHOUSE_READER_PASSWORD_FILE",
+    "GAPLESS_CLICKHOUSE_READER_USER",
+    "GAPLESS_CLICKHOUSE_URL",
+    "GAPLESS_CLICKHOUSE_WRITER_PASSWORD",
+    "GAPLESS_CLICKHOUSE_WRITER_PASSWORD_FILE",
+    "GAPLESS_CLICKHOUSE_WRITER_USER",
     "GAPLESS_CONFIG",
-    "GAPLESS_LOG",
     "GAPLESS_CRASH_AT",
-    "GAPLESS_SHARED_DIR",
+    "GAPLESS_DATA_DIR",
     "GAPLESS_EMBEDDED_PART",
+    "GAPLESS_GITHUB_TOKEN",
+    "GAPLESS_GITHUB_TOKEN_FILE",
+    "GAPLESS_HOST",
+    "GAPLESS_KAFKA_BOOTSTRAP",
+    "GAPLESS_LOG",
+    "GAPLESS_OPERATOR_LISTEN",
+    "GAPLESS_OWNER",
+    "GAPLESS_PARTITIONS",
+    "GAPLESS_REGISTRY_URL",
+    "GAPLESS_SHARED_DIR",
+    "GAPLESS_WEBHOOK_LISTEN",
+    "GAPLESS_WEBHOOK_SECRET",
+    "GAPLESS_WEBHOOK_SECRET_FILE",
 ];
 
 /// What a command was given from outside. Not to be printed: the environment holds secrets.
@@ -97,7 +119,6 @@ pub(super) struct Layers {
     sections: BTreeMap<String, Section>,
     /// Every `[[sources]]`.
     pub(super) sources: Vec<Section>,
-    known_variables: Vec<&'static str>,
     known_sections: Vec<&'static str>,
     pub(super) problems: Problems,
 }
@@ -155,7 +176,6 @@ impl Layers {
             top: Section::default(),
             sections: BTreeMap::new(),
             sources: Vec::new(),
-            known_variables: OTHER_VARIABLES.to_vec(),
             known_sections: vec!["sources"],
             problems: Problems::default(),
         }
@@ -202,7 +222,7 @@ impl Layers {
 
     /// The value of `key` in the first layer that tells it; an empty text tells nothing.
     pub(super) fn find(&mut self, key: &Key) -> Option<Found> {
-        self.known_variables.push(key.variable);
+        debug_assert!(VARIABLES.contains(&key.variable), "{}", key.variable);
         let in_file = key.in_file.and_then(|(section, name)| {
             let section = match section {
                 "" => &mut self.top,
@@ -354,9 +374,9 @@ impl Layers {
             section.complain_of_unknown(problems);
         }
         for name in self.given.environment.keys() {
-            if name.starts_with("GAPLESS_") && !self.known_variables.contains(&name.as_str()) {
+            if name.starts_with("GAPLESS_") && !VARIABLES.contains(&name.as_str()) {
                 // Others may use the prefix too; what is nearly ours is a slip.
-                match suggestion::nearest(name, &self.known_variables) {
+                match suggestion::nearest(name, VARIABLES) {
                     Some(nearest) => problems.add(format!(
                         "{name} in the environment is no variable of Gapless: did you mean {nearest}?"
                     )),

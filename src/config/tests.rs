@@ -401,6 +401,28 @@ fn a_misspelt_variable_is_a_fault_and_a_strangers_is_not() {
 }
 
 #[test]
+fn a_demo_passes_over_what_the_environment_tells_up() {
+    let demo = |name: &str, value: &str| {
+        demo_settings(Given {
+            environment: [(name.to_owned(), value.to_owned())].into(),
+            ..Given::default()
+        })
+    };
+    for name in [
+        "GAPLESS_HOST",
+        "GAPLESS_OWNER",
+        "GAPLESS_GITHUB_TOKEN",
+        "GAPLESS_WEBHOOK_SECRET_FILE",
+        "GAPLESS_KAFKA_BOOTSTRAP",
+        "GAPLESS_CLICKHOUSE_URL",
+    ] {
+        demo(name, "told").unwrap();
+    }
+    demo("GAPLESS_HOSTS", "told").unwrap_err();
+    demo("GAPLESS_PARTITIONS", "told").unwrap_err();
+}
+
+#[test]
 fn no_fault_and_no_debug_print_tells_a_secret() {
     let case = Case {
         file: "partitions = 0\n[[sources]]\nowner = \"o\"\ntoken = \"hush\"\nwebhook_secrets = [\"hush\"]\n",
