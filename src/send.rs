@@ -1,7 +1,7 @@
 //! `gapless send`: recorded deliveries, signed and posted; recorded API answers, imported.
 
 use crate::output::say;
-use crate::settings::DataDirFlags;
+use crate::settings::{DataDirFlags, rate};
 use crate::system::RunFile;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -32,7 +32,7 @@ pub(crate) struct Send {
     #[arg(long, default_value = PUBLIC_HOST)]
     host: String,
     /// Deliveries a second at most; without it as fast as they are taken.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = rate)]
     rate: Option<f64>,
     /// Deliveries under way at a time; 1 keeps their order.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]

@@ -138,6 +138,18 @@ impl DataDirFlags {
     }
 }
 
+/// Lowest number of deliveries a second: one in twelve days, and far from what a clock cannot hold.
+const RATE_MIN: f64 = 0.000_001;
+
+/// Deliveries a second, as a flag tells them.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok();
+    rate.filter(|rate: &f64| rate.is_finite() && *rate >= RATE_MIN)
+        .ok_or_else(|| {
+            format!("write a number of deliveries a second, {RATE_MIN} or more, or leave it out")
+        })
+}
+
 fn given(config: Option<PathBuf>, flags: &[(&'static str, &Option<String>)]) -> Given {
     let flags = flags
         .iter()
@@ -163,5 +175,24 @@ fn given(config: Option<PathBuf>, flags: &[(&'static str, &Option<String>)]) -> 
         flags,
         environment,
         unreadable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_number_whose_pauses_a_clock_can_hold() {
+        for text in ["0.000001", "1", "2.5", "1e300"] {
+            let pause = std::time::Duration::from_secs_f64(1.0 / rate(text).unwrap());
+            assert!(tokio::time::Instant::now().checked_add(pause).is_some());
+        }
+        for text in ["0", "-1", "1e-20", "inf", "NaN", "", "fast"] {
+            assert!(
+                rate(text).unwrap_err().contains("0.000001 or more"),
+                "{text}"
+            );
+        }
     }
 }

@@ -7,7 +7,7 @@ mod course;
 mod live;
 mod summary;
 
-use crate::settings::Flags;
+use crate::settings::{Flags, rate};
 use crate::stop;
 use crate::system::{Start, System, Times, claim, progress};
 use anyhow::{Context, Result};
@@ -51,7 +51,7 @@ pub(crate) struct Demo {
     #[arg(long, default_value_t = 50_000)]
     events: usize,
     /// Deliveries a second; without it 200 with a page, and as fast as possible without.
-    #[arg(long)]
+    #[arg(long, value_parser = rate)]
     rate: Option<f64>,
     /// Share of deliveries that never arrive.
     #[arg(long, default_value_t = 0.05)]
