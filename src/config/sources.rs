@@ -3,6 +3,7 @@
 use super::layers::{Key, Layers};
 use super::section::Section;
 use gapless_ingest::{PUBLIC_HOST, Secret, SourceConfig};
+use reqwest::Url;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -172,11 +173,15 @@ fn checked(told: Told, place: &str, layers: &mut Layers) -> SourceConfig {
             format!("https://{host}/api/v3")
         }
     });
-    if !is_http_url(&api_base_url) {
-        layers.problems.add(format!(
-            "{place}: the api_base_url {api_base_url:?} is no address: write something like \
-             {PUBLIC_API}"
-        ));
+    // Its text is not told: there may be a password in it.
+    match http_url(&api_base_url) {
+        None => layers.problems.add(format!(
+            "{place}: the api_base_url is no address: write something like {PUBLIC_API}"
+        )),
+        Some(url) if holds_user(&url) => layers.problems.add(format!(
+            "{place}: the api_base_url holds a user or password: leave them out and set a token"
+        )),
+        Some(_) => {}
     }
     SourceConfig {
         host,
@@ -187,8 +192,13 @@ fn checked(told: Told, place: &str, layers: &mut Layers) -> SourceConfig {
     }
 }
 
-/// Whether a text is an address that can be asked over HTTP.
-pub(super) fn is_http_url(text: &str) -> bool {
-    reqwest::Url::parse(text)
-        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+/// An address that can be asked over HTTP.
+pub(super) fn http_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+}
+
+/// Whether credentials stand in an address, which is printed.
+pub(super) fn holds_user(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
 }

@@ -2,11 +2,12 @@
 
 use super::layers::{Key, Layers};
 use super::section::scalar;
-use super::sources::is_http_url;
+use super::sources::{holds_user, http_url};
 use crate::settings::{External, Stores};
 use crate::system::Reader;
 use gapless_ingest::{KafkaConfig, Secret};
 use gapless_projections::sink::ClickHouseOptions;
+use reqwest::Url;
 use std::path::Path;
 
 const BOOTSTRAP: Key = Key::new("kafka", "bootstrap", "GAPLESS_KAFKA_BOOTSTRAP");
@@ -54,13 +55,9 @@ pub(super) fn read(layers: &mut Layers) -> Stores {
         bootstrap,
     );
     let settings = kafka_settings(layers);
-    let url = |layers: &mut Layers, key| {
-        layers.checked(key, "an address such as http://clickhouse:8123", |text| {
-            is_http_url(text).then(|| text.trim_end_matches('/').to_owned())
-        })
-    };
-    let registry_url = url(layers, &REGISTRY_URL);
-    let clickhouse_url = url(layers, &CLICKHOUSE_URL);
+    // A registry has no other place for its user; its address is printed without.
+    let registry_url = url(layers, &REGISTRY_URL, |_| true);
+    let clickhouse_url = url(layers, &CLICKHOUSE_URL, |url| !holds_user(url));
     let writer = user(
         layers,
         &WRITER_USER,
@@ -130,6 +127,22 @@ fn neither_alone(told: &str, missing: &Key) -> String {
         "{told} of your own is told alone: set {} too, or tell neither to run both embedded",
         missing.in_words()
     )
+}
+
+/// An address; `is_fit` says whether it may hold what it holds.
+fn url(layers: &mut Layers, key: &Key, is_fit: impl FnOnce(&Url) -> bool) -> Option<String> {
+    let found = layers.find(key)?;
+    // Its text is not told: there may be a password in it.
+    let problem = match http_url(&found.text) {
+        Some(url) if is_fit(&url) => return Some(found.text.trim_end_matches('/').to_owned()),
+        Some(_) => {
+            "the address holds a user or password: leave them out and set writer_user, \
+             writer_password, reader_user and reader_password"
+        }
+        None => "this is no address such as http://clickhouse:8123: correct it",
+    };
+    layers.problems.add(format!("{}: {problem}", found.place));
+    None
 }
 
 fn bootstrap(text: &str) -> Option<String> {

@@ -423,6 +423,34 @@ fn a_demo_passes_over_what_the_environment_tells_up() {
 }
 
 #[test]
+fn an_address_that_is_refused_is_not_told_as_a_password_may_stand_in_it() {
+    let table = [
+        (
+            "[clickhouse]\nurl",
+            "http://u:hush@c:8123",
+            "the address holds a user or password",
+        ),
+        (
+            "[clickhouse]\nurl",
+            "u:hush@c",
+            "this is no address such as",
+        ),
+        ("[registry]\nurl", "u:hush@r", "this is no address such as"),
+        (
+            "[[sources]]\napi_base_url",
+            "https://u:hush@g/",
+            "holds a user or password",
+        ),
+        ("[[sources]]\napi_base_url", "u:hush@g", "is no address"),
+    ];
+    for (key, address, expected) in table {
+        let found = Case::file(&format!("{key} = \"{address}\"\n")).faults();
+        assert!(found[0].contains(expected), "{address}: {found:#?}");
+        assert!(!found[0].contains("hush"), "{address}: {found:#?}");
+    }
+}
+
+#[test]
 fn no_fault_and_no_debug_print_tells_a_secret() {
     let case = Case {
         file: "partitions = 0\n[[sources]]\nowner = \"o\"\ntoken = \"hush\"\nwebhook_secrets = [\"hush\"]\n",

@@ -6,7 +6,7 @@ use crate::settings::External;
 use crate::system;
 use gapless_ingest::github::{GitHub, OctocrabGitHub};
 use gapless_ingest::{Clock, SourceConfig, SystemClock};
-use gapless_registry::Registry;
+use gapless_registry::{Registry, RegistryError};
 use gapless_schemas::Topics;
 use std::time::Duration;
 
@@ -62,6 +62,17 @@ fn unreachable_api(source: &SourceConfig, reason: &str) -> Check {
     )
 }
 
+/// What a registry that answers is good for. Neither the words nor the error hold the password that
+/// may stand in `url`.
+async fn registry(url: &str) -> Result<String, RegistryError> {
+    let registry = Registry::new(url)?;
+    registry.subjects().await?;
+    Ok(format!(
+        "{} answers; `up` registers the schemas there",
+        registry.address()
+    ))
+}
+
 /// Whether Kafka, the registry and ClickHouse answer, the latter to both users.
 pub(super) async fn stores(external: &External) -> Vec<Check> {
     let log = Topics::new("gapless", 1).events();
@@ -83,11 +94,8 @@ pub(super) async fn stores(external: &External) -> Vec<Check> {
         ),
     }];
     if let Some(url) = &external.registry_url {
-        checks.push(match Registry::new(url) {
-            Ok(_) => Check::ok(
-                "registry",
-                format!("{url}; `up` registers the schemas there"),
-            ),
+        checks.push(match registry(url).await {
+            Ok(words) => Check::ok("registry", words),
             Err(error) => Check::failed("registry", error.to_string()),
         });
     }
@@ -109,4 +117,30 @@ pub(super) async fn stores(external: &External) -> Vec<Check> {
         });
     }
     checks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_registry_is_asked_and_its_password_stands_in_no_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = gapless_registry::router(&Topics::new("gapless", 1));
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+        let with_password = format!("http://u:hush@{address}");
+        let answers = registry(&with_password).await.unwrap();
+        let expected = format!("http://{address}/ answers; `up` registers the schemas there");
+        assert_eq!(answers, expected);
+
+        serving.abort();
+        let _ = serving.await;
+        let silent = registry(&with_password).await.unwrap_err().to_string();
+        assert!(silent.ends_with("is it running?"), "{silent}");
+        assert!(!silent.contains("hush"), "{silent}");
+        let unusable = registry("u:hush@r").await.unwrap_err().to_string();
+        assert!(!unusable.contains("hush"), "{unusable}");
+    }
 }

@@ -47,6 +47,22 @@ impl Registry {
         })
     }
 
+    /// Its address, without the user and password that may stand in what it was made of.
+    pub fn address(&self) -> &str {
+        self.transport.address()
+    }
+
+    /// Asks for the names of its subjects, to see whether it answers and lets us in.
+    ///
+    /// # Errors
+    /// As [`Self::register`].
+    pub async fn subjects(&self) -> Result<Vec<String>, RegistryError> {
+        let path = &["subjects"];
+        self.transport
+            .call("read the subjects", Method::GET, path, None)
+            .await
+    }
+
     /// Registers the schema of every topic, and returns a codec that writes the ids given.
     /// Doing it again changes nothing.
     ///

@@ -77,6 +77,11 @@ impl Transport {
         })
     }
 
+    /// Without credentials.
+    pub(super) fn address(&self) -> &str {
+        self.base.as_str()
+    }
+
     /// One call. `doing` is what it is for, as a verb phrase.
     pub(super) async fn call<A: DeserializeOwned>(
         &self,
