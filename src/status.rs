@@ -1,4 +1,7 @@
 //! `gapless status`: how complete the figures are, what is missing, and how far behind.
+//!
+//! It is asked when something is wrong, so a part that does not answer is one more trouble, and what
+//! that part would have told is missing.
 
 use crate::dlq;
 use crate::output::say;
@@ -7,9 +10,10 @@ use crate::settings::DataDirFlags;
 use crate::system::RunFile;
 use anyhow::{Context, Result};
 use clap::Args;
-use gapless_engine::kafka::{Access, dead_letters};
+use gapless_engine::kafka::dead_letters;
 use serde::{Deserialize, Serialize};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Shows the state of a running Gapless; exits with 1 where a part cannot do its work.
 #[derive(Args, Debug)]
@@ -29,23 +33,48 @@ struct Status {
     page: String,
     /// Why some part cannot do its work, a sentence each.
     troubles: Vec<String>,
-    /// Share of known facts, over all repositories; none before anything is known.
-    completeness: Option<f64>,
-    repositories: Vec<RepositoryStatus>,
-    open_gaps: Vec<OpenGaps>,
-    gaps_opened: u64,
-    gaps_closed: u64,
-    freshness: Freshness,
-    /// Events that the processors have not committed.
-    processors_lag: u64,
+    #[serde(flatten)]
+    figures: Figures,
+    #[serde(flatten)]
+    log: Log,
     /// Records that the projections have not read; none while they do not know.
     projections_lag: Option<u64>,
-    /// Dead letters that nobody has handled.
-    dead_letters: usize,
     /// Attempts to fetch that GitHub denied since the start: they go on until the token, or its
     /// rights, are mended.
-    denied_fetches: u64,
+    denied_fetches: Option<u64>,
 }
+
+/// What ClickHouse tells; nothing where it does not answer.
+#[derive(Default, Serialize)]
+struct Figures {
+    /// Share of known facts, over all repositories; none before anything is known.
+    completeness: Option<f64>,
+    repositories: Option<Vec<RepositoryStatus>>,
+    open_gaps: Option<Vec<OpenGaps>>,
+    gaps_opened: Option<u64>,
+    gaps_closed: Option<u64>,
+    freshness: Option<Freshness>,
+}
+
+/// What the log tells; nothing where it does not answer.
+#[derive(Default, Serialize)]
+struct Log {
+    /// Events that the processors have not committed.
+    processors_lag: Option<u64>,
+    /// Dead letters that nobody has handled.
+    dead_letters: Option<usize>,
+}
+
+/// What the operator's port tells; nothing where it does not answer.
+#[derive(Default)]
+struct Operator {
+    troubles: Vec<String>,
+    metrics: String,
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The operator's port answers these from memory.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Serialize, Deserialize)]
 struct RepositoryStatus {
@@ -101,9 +130,7 @@ impl StatusCommand {
     pub(crate) async fn run(self) -> Result<ExitCode> {
         let data_dir = self.place.data_dir()?;
         let run = RunFile::find(&data_dir).await?;
-        let access = dlq::access(&run).await?;
-        let mut status = read(&run, access).await?;
-        status.data_dir = data_dir.display().to_string();
+        let status = read(&run, data_dir.display().to_string()).await;
         if self.json {
             say!("{}", serde_json::to_string_pretty(&status)?);
         } else {
@@ -117,44 +144,80 @@ impl StatusCommand {
     }
 }
 
-async fn read(run: &RunFile, access: Access) -> Result<Status> {
-    let reader = Reader::of(run)?;
-    let operator = format!("http://{}", run.operator_url_address());
-    let client = reqwest::Client::builder().no_proxy().build()?;
+async fn read(run: &RunFile, data_dir: String) -> Status {
+    let page = format!("http://{}", run.operator_url_address());
+    let (operator, figures, log) = tokio::join!(operator(&page), figures(run), log(run));
+    let mut failures = Vec::new();
+    let operator = told(operator, &mut failures);
+    let figures = told(figures, &mut failures);
+    let log = told(log, &mut failures);
+    Status {
+        data_dir,
+        webhook: run.webhook_url(),
+        troubles: [operator.troubles, failures].concat(),
+        figures,
+        log,
+        projections_lag: metric(&operator.metrics, "gapless_projection_lag_records"),
+        denied_fetches: metric(&operator.metrics, "gapless_refetch_denied_total"),
+        page,
+    }
+}
+
+/// What a part tells, or why it does not, as one of `failures`.
+fn told<T: Default>(part: Result<T>, failures: &mut Vec<String>) -> T {
+    part.unwrap_or_else(|error| {
+        failures.push(crate::sentence(&error));
+        T::default()
+    })
+}
+
+async fn operator(page: &str) -> Result<Operator> {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(ANSWER_TIMEOUT)
+        .build()?;
     let get = async |path: &str| {
-        let answer = client.get(format!("{operator}{path}")).send().await?;
+        let answer = client.get(format!("{page}{path}")).send().await?;
         anyhow::Ok((answer.status(), answer.text().await?))
     };
-    let (ready, reasons) = get("/readyz").await?;
-    let (_, metrics) = get("/metrics").await?;
-    let troubles = if ready.is_success() {
-        Vec::new()
-    } else {
-        reasons.lines().map(str::to_owned).collect()
+    let asked = async {
+        let (ready, reasons) = get("/readyz").await?;
+        let (_, metrics) = get("/metrics").await?;
+        let troubles = if ready.is_success() {
+            Vec::new()
+        } else {
+            reasons.lines().map(str::to_owned).collect()
+        };
+        anyhow::Ok(Operator { troubles, metrics })
     };
-    let from_log = tokio::task::spawn_blocking(move || {
+    asked.await.context("the operator's port does not answer")
+}
+
+async fn log(run: &RunFile) -> Result<Log> {
+    let access = dlq::access(run).await?;
+    let asked = tokio::task::spawn_blocking(move || {
         let letters = dead_letters::read(&access)?;
         let open = letters.iter().filter(|letter| letter.handled.is_none());
-        anyhow::Ok((open.count(), access.processors_lag()?))
+        anyhow::Ok(Log {
+            dead_letters: Some(open.count()),
+            processors_lag: Some(access.processors_lag()?),
+        })
     });
-    let (dead_letters, processors_lag) = from_log.await?.context("Kafka cannot be asked")?;
+    asked.await?.context("Kafka cannot be asked")
+}
+
+async fn figures(run: &RunFile) -> Result<Figures> {
+    let reader = Reader::of(run)?;
     let totals = reader.rows(TOTALS).await?.pop().unwrap_or_default();
     let freshness = reader.rows(FRESHNESS).await?.pop().unwrap_or_default();
-    Ok(Status {
-        data_dir: String::new(),
-        webhook: run.webhook_url(),
-        page: operator,
-        troubles,
+    Ok(Figures {
         completeness: totals["completeness"].as_f64(),
-        repositories: typed(reader.rows(REPOSITORIES).await?)?,
-        open_gaps: typed(reader.rows(OPEN_GAPS).await?)?,
-        gaps_opened: totals["opened"].as_u64().unwrap_or(0),
-        gaps_closed: totals["closed"].as_u64().unwrap_or(0),
+        repositories: Some(typed(reader.rows(REPOSITORIES).await?)?),
+        open_gaps: Some(typed(reader.rows(OPEN_GAPS).await?)?),
+        gaps_opened: totals["opened"].as_u64(),
+        gaps_closed: totals["closed"].as_u64(),
         freshness: serde_json::from_value(freshness)?,
-        processors_lag,
-        projections_lag: metric(&metrics, "gapless_projection_lag_records"),
-        dead_letters,
-        denied_fetches: metric(&metrics, "gapless_refetch_denied_total").unwrap_or(0),
     })
 }
 
@@ -183,48 +246,28 @@ fn print(status: &Status) {
             }
         }
     }
-    match status.completeness {
-        Some(share) => say!("completeness   {}", percent(share)),
-        None => say!("completeness   nothing is known yet"),
-    }
-    say!(
-        "gaps           {} opened, {} closed",
-        status.gaps_opened,
-        status.gaps_closed
-    );
-    for gaps in &status.open_gaps {
-        say!(
-            "               {} open: {}, the oldest for {}",
-            gaps.gaps,
-            gaps.detector,
-            span(gaps.oldest_seconds)
-        );
-    }
-    let freshness = &status.freshness;
-    if let Some(seconds) = freshness.last_event_seconds_ago {
-        say!("last event     {} ago", span(seconds));
-    }
-    if let (Some(p50), Some(p99)) = (freshness.p50_seconds, freshness.p99_seconds) {
-        say!("freshness      p50 {p50:.1} s, p99 {p99:.1} s over the last hour");
-    }
-    let projections = status.projections_lag;
+    let Status { figures, log, .. } = status;
+    print_figures(figures);
+    let count = |count: Option<u64>| count.map_or_else(|| "unknown".to_owned(), |n| n.to_string());
     say!(
         "lag            {} events to process, {} records to show",
-        status.processors_lag,
-        projections.map_or_else(|| "unknown".to_owned(), |lag| lag.to_string())
+        count(log.processors_lag),
+        count(status.projections_lag)
     );
-    say!("dead letters   {}", status.dead_letters);
-    if status.denied_fetches > 0 {
+    if let Some(letters) = log.dead_letters {
+        say!("dead letters   {letters}");
+    }
+    if let Some(denied @ 1..) = status.denied_fetches {
         say!(
-            "denied         {} attempts to fetch since the start: give the token read access to \
-             issues, pull requests and metadata of all repositories",
-            status.denied_fetches
+            "denied         {denied} attempts to fetch since the start: give the token read access \
+             to issues, pull requests and metadata of all repositories"
         );
     }
-    if !status.repositories.is_empty() {
+    let repositories = figures.repositories.as_deref().unwrap_or_default();
+    if !repositories.is_empty() {
         say!("\ncompleteness  30 days   lacking  open gaps  repository");
     }
-    for repository in &status.repositories {
+    for repository in repositories {
         say!(
             "{:>12}  {:>8}  {:>7}  {:>9}  {}",
             percent(repository.completeness),
@@ -233,6 +276,34 @@ fn print(status: &Status) {
             repository.open_gaps,
             repository.repository
         );
+    }
+}
+
+fn print_figures(figures: &Figures) {
+    match (&figures.repositories, figures.completeness) {
+        (None, _) => say!("completeness   unknown"),
+        (_, Some(share)) => say!("completeness   {}", percent(share)),
+        (_, None) => say!("completeness   nothing is known yet"),
+    }
+    if let (Some(opened), Some(closed)) = (figures.gaps_opened, figures.gaps_closed) {
+        say!("gaps           {opened} opened, {closed} closed");
+    }
+    for gaps in figures.open_gaps.iter().flatten() {
+        say!(
+            "               {} open: {}, the oldest for {}",
+            gaps.gaps,
+            gaps.detector,
+            span(gaps.oldest_seconds)
+        );
+    }
+    let Some(freshness) = &figures.freshness else {
+        return;
+    };
+    if let Some(seconds) = freshness.last_event_seconds_ago {
+        say!("last event     {} ago", span(seconds));
+    }
+    if let (Some(p50), Some(p99)) = (freshness.p50_seconds, freshness.p99_seconds) {
+        say!("freshness      p50 {p50:.1} s, p99 {p99:.1} s over the last hour");
     }
 }
 

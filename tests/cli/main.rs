@@ -1,5 +1,6 @@
 //! The real binary, as a person or a supervisor runs it.
 
+mod beside;
 mod damaged;
 
 use rustix::process::{Pid, Signal, kill_process};

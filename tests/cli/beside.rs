@@ -1,0 +1,99 @@
+//! Commands for a running Gapless, beside one of which only the ports are there: what they say to it,
+//! and what they tell where its parts do not answer.
+
+use crate::{errors, gapless};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use serde_json::{Value, json};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use tokio::net::TcpListener;
+
+/// Serves `router`, and leaves the note of a Gapless that has all its ports there, and whose parts are
+/// dead, changed by `changes`.
+async fn run_file(folder: &Path, router: Router, changes: Value) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let mut run = json!({
+        "pid": 1, "webhook_address": address, "operator_address": address,
+        "webhook_secrets": [["github.com", "hush"]],
+        // Refused at once, where an address that does not answer is waited for.
+        "kafka_bootstrap": "127.0.0.1:1", "kafka_settings": [["no.such.setting", "x"]],
+        "registry_url": null, "prefix": "gapless", "epoch": 1, "generation": 1, "partitions": 1,
+        "clickhouse_url": "http://127.0.0.1:1", "reader_user": "r", "reader_password": "r",
+    });
+    for (key, value) in changes.as_object().unwrap() {
+        run[key] = value.clone();
+    }
+    fs::create_dir_all(folder.join("gapless-data")).unwrap();
+    fs::write(folder.join("gapless-data/run.json"), run.to_string()).unwrap();
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_tells_what_it_can_where_parts_do_not_answer() {
+    let not_ready = (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Kafka: died\nintake: waits\n",
+    );
+    let metrics = "gapless_projection_lag_records 7\n";
+    let router = Router::new()
+        .route("/readyz", get(move || async move { not_ready }))
+        .route("/metrics", get(move || async move { metrics }));
+    let registry = "http://u:hush@127.0.0.1:1";
+    let table = [
+        (json!({}), "Kafka cannot be asked"),
+        (
+            json!({"registry_url": registry}),
+            "schema registry http://127.0.0.1:1/",
+        ),
+    ];
+    for (changes, of_the_log) in table {
+        let folder = tempfile::tempdir().unwrap();
+        run_file(folder.path(), router.clone(), changes).await;
+        let status = gapless(folder.path())
+            .args(["status", "--json"])
+            .output()
+            .unwrap();
+        assert_eq!(status.status.code(), Some(1), "{}", errors(&status));
+        let told: Value = serde_json::from_slice(&status.stdout).expect("JSON");
+        let troubles: Vec<&str> = told["troubles"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|trouble| trouble.as_str().unwrap())
+            .collect();
+        assert_eq!(troubles[..2], ["Kafka: died", "intake: waits"]);
+        assert!(
+            troubles[2].starts_with("ClickHouse does not answer"),
+            "{troubles:?}"
+        );
+        assert!(troubles[3].contains(of_the_log), "{troubles:?}");
+        assert_eq!(troubles.len(), 4, "{troubles:?}");
+        assert_eq!(told["projections_lag"], 7);
+        for missing in [
+            "completeness",
+            "repositories",
+            "freshness",
+            "dead_letters",
+            "processors_lag",
+        ] {
+            assert_eq!(told[missing], Value::Null, "{missing}");
+            assert!(told.get(missing).is_some(), "{missing}");
+        }
+        let for_people = gapless(folder.path()).arg("status").output().unwrap();
+        assert_eq!(for_people.status.code(), Some(1));
+        let printed = crate::printed(&for_people);
+        for part in [
+            "trouble        Kafka: died",
+            of_the_log,
+            "completeness   unknown",
+        ] {
+            assert!(printed.contains(part), "{part} is not in {printed}");
+        }
+        assert!(!printed.contains("hush"), "{printed}");
+    }
+}
