@@ -54,17 +54,38 @@ impl From<KafkaError> for TopicError {
 }
 
 /// Creates those of `topics.specs()` that do not exist, with the cluster's default replication.
-/// A topic that exists is left as it is; the events topic must then be set so that it keeps every
-/// event.
+/// A topic that exists is left as it is, and its creation not asked for, which a user without that
+/// right would be refused; the events topic must then be set so that it keeps every event.
 ///
 /// # Errors
 /// See [`TopicError`].
 pub async fn ensure_topics(config: &KafkaConfig, topics: &Topics) -> Result<(), TopicError> {
-    /// By the protocol: as many replicas as the broker's `default.replication.factor` says.
-    const BROKER_DEFAULT: i32 = -1;
     let admin: AdminClient<DefaultClientContext> = config.client(&[]).create()?;
     let specs = topics.specs();
-    let wanted: Vec<NewTopic<'_>> = specs
+    let existed = create_missing(config, &admin, &specs).await?;
+    let Some(spec) = existed.iter().find(|spec| spec.name == topics.events()) else {
+        return Ok(());
+    };
+    let settings = settings_of(&admin, &spec.name).await;
+    unfit(spec, &settings).map_or(Ok(()), |why| Err(TopicError::Unfit(why)))
+}
+
+/// Creates those of `specs` that do not exist, and returns those that do.
+async fn create_missing<'a>(
+    config: &KafkaConfig,
+    admin: &AdminClient<DefaultClientContext>,
+    specs: &'a [TopicSpec],
+) -> Result<Vec<&'a TopicSpec>, TopicError> {
+    /// By the protocol: as many replicas as the broker's `default.replication.factor` says.
+    const BROKER_DEFAULT: i32 = -1;
+    let existing = existing_topics(config).await?;
+    let (mut existed, missing): (Vec<_>, Vec<_>) = specs
+        .iter()
+        .partition(|spec| existing.contains_key(&spec.name));
+    if missing.is_empty() {
+        return Ok(existed);
+    }
+    let wanted: Vec<NewTopic<'_>> = missing
         .iter()
         .map(|spec| {
             let replication = TopicReplication::Fixed(BROKER_DEFAULT);
@@ -77,23 +98,17 @@ pub async fn ensure_topics(config: &KafkaConfig, topics: &Topics) -> Result<(), 
     let options = AdminOptions::new()
         .request_timeout(Some(ADMIN_TIMEOUT))
         .operation_timeout(Some(ADMIN_TIMEOUT));
-    let mut events_existed = false;
     for result in admin.create_topics(&wanted, &options).await? {
         match result {
             Ok(_) => {}
+            // Made by somebody else just now.
             Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => {
-                events_existed |= name == topics.events();
+                existed.extend(missing.iter().filter(|spec| spec.name == name));
             }
             Err((name, reason)) => return Err(TopicError::Topic { name, reason }),
         }
     }
-    if !events_existed {
-        return Ok(());
-    }
-    let settings = settings_of(&admin, &topics.events()).await;
-    let spec = specs.iter().find(|spec| spec.name == topics.events());
-    let why = spec.and_then(|spec| unfit(spec, &settings));
-    why.map_or(Ok(()), |why| Err(TopicError::Unfit(why)))
+    Ok(existed)
 }
 
 /// A topic's settings by name; empty where the cluster does not tell them, which some allow only to
@@ -171,13 +186,23 @@ pub async fn existing_partitions(
     config: &KafkaConfig,
     topic: &str,
 ) -> Result<Option<i32>, TopicError> {
+    Ok(existing_topics(config).await?.remove(topic))
+}
+
+/// How many partitions each topic has.
+async fn existing_topics(config: &KafkaConfig) -> Result<BTreeMap<String, i32>, TopicError> {
     let admin: AdminClient<DefaultClientContext> = config.client(&[]).create()?;
-    let topic = topic.to_owned();
     let asked = tokio::task::spawn_blocking(move || {
         // All topics: asking for one by name may create it.
         let metadata = admin.inner().fetch_metadata(None, ADMIN_TIMEOUT)?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic);
-        Ok(found.and_then(|found| i32::try_from(found.partitions().len()).ok()))
+        let partitions = |count: usize| i32::try_from(count).ok();
+        let found = metadata.topics().iter().filter_map(|found| {
+            Some((
+                found.name().to_owned(),
+                partitions(found.partitions().len())?,
+            ))
+        });
+        Ok(found.collect())
     });
     asked
         .await
@@ -187,6 +212,7 @@ pub async fn existing_partitions(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rdkafka::mocking::MockCluster;
 
     fn found(changes: &[(&str, &str)]) -> Option<String> {
         let mut settings = BTreeMap::from([
@@ -232,6 +258,22 @@ mod tests {
     fn what_a_cluster_does_not_tell_is_taken_as_right() {
         let specs = Topics::new("test", 1).specs();
         assert_eq!(unfit(&specs[0], &BTreeMap::new()), None);
+    }
+
+    /// This cluster can create no topic for a client, as one whose user may not.
+    #[tokio::test]
+    async fn topics_that_exist_need_no_right_to_create_them() {
+        let cluster = MockCluster::new(1).unwrap();
+        let config = KafkaConfig::plain(cluster.bootstrap_servers());
+        let specs = Topics::new("test", 2).specs();
+        for spec in &specs {
+            cluster
+                .create_topic(&spec.name, spec.partitions, 1)
+                .unwrap();
+        }
+        let admin = config.client(&[]).create().unwrap();
+        let existed = create_missing(&config, &admin, &specs).await.unwrap();
+        assert_eq!(existed.len(), specs.len());
     }
 
     #[tokio::test]
