@@ -5,7 +5,7 @@ use crate::settings::{DataDirFlags, rate};
 use crate::system::RunFile;
 use anyhow::{Context, Result};
 use clap::Args;
-use gapless_ingest::recorded::{self, ImportReport, Progress, SendOptions, SendReport};
+use gapless_ingest::recorded::{self, CutShort, ImportReport, Progress, SendOptions, SendReport};
 use gapless_ingest::{KafkaLog, PUBLIC_HOST, Secret, SystemClock};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -52,9 +52,15 @@ impl Send {
         options.concurrent_max = self.concurrent;
         let began = Instant::now();
         let mut shown = Shown::begin();
-        let report = recorded::send(&self.file, &options, |progress| shown.at(progress)).await;
+        let sent = recorded::send(&self.file, &options, |progress| shown.at(progress)).await;
         shown.end();
-        Ok(summary(&report?, began.elapsed()))
+        match sent {
+            Ok(report) => Ok(summary(&report, began.elapsed())),
+            Err(CutShort { report, error }) => {
+                summary(&report, began.elapsed());
+                Err(error.into())
+            }
+        }
     }
 
     async fn options(&self) -> Result<SendOptions> {

@@ -2,7 +2,7 @@
 
 mod support;
 
-use gapless_ingest::recorded::{RecordingError, SendOptions, import, send};
+use gapless_ingest::recorded::{CutShort, RecordingError, SendOptions, import, send};
 use gapless_ingest::webhook::{Limits, Outcome};
 use gapless_ingest::{Secret, SystemClock};
 use gapless_schemas::ItemSnapshot;
@@ -135,13 +135,42 @@ async fn a_damaged_line_or_file_is_told_in_one_sentence() {
     let options = SendOptions::new("http://127.0.0.1:1/webhook".into(), Secret::new(SECRET));
     let error = send(&path, &options, |_| {}).await.unwrap_err();
     assert!(
-        matches!(error, RecordingError::Line { line: 2, .. }),
+        matches!(error.error, RecordingError::Line { line: 2, .. }),
         "{error}"
     );
     let error = send(&folder.path().join("none"), &options, |_| {})
         .await
         .unwrap_err();
     assert!(error.to_string().contains("cannot be read"));
+}
+
+#[tokio::test]
+async fn what_was_sent_before_a_damaged_place_is_waited_for_and_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = std::fs::read(write(folder.path(), "whole.ndjson", &lines())).unwrap();
+    let packed = std::fs::read(write(folder.path(), "whole.ndjson.gz", &lines())).unwrap();
+    let table = [
+        ("a line", [&whole[..], b"not json\n"].concat(), "line 11 of"),
+        ("bytes", [&whole[..], b"\xff\n"].concat(), "line 11 of"),
+        (
+            "a file",
+            packed[..packed.len() - 4].to_vec(),
+            "cannot be read",
+        ),
+    ];
+    for (what, damaged, expected) in table {
+        let path = folder.path().join("damaged");
+        std::fs::write(&path, damaged).unwrap();
+        let server = TestServer::start(Limits::default()).await;
+        let mut options = SendOptions::new(server.url(), Secret::new(SECRET));
+        options.concurrent_max = 8;
+        let CutShort { report, error } = send(&path, &options, |_| {}).await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{what}: {error}");
+        assert_eq!((report.sent, report.left_out), (3, 7), "{what}");
+        assert_eq!(report.by_status[&202], 3, "{what}");
+        assert_eq!(server.log.taken().len(), 3, "{what}");
+        server.stop().await;
+    }
 }
 
 /// The folder of real recordings, where it is there.

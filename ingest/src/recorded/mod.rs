@@ -16,4 +16,4 @@ mod send;
 
 pub use import::{ImportReport, import};
 pub use reader::{Progress, RecordingError};
-pub use send::{SendOptions, SendReport, send};
+pub use send::{CutShort, SendOptions, SendReport, send};

@@ -61,16 +61,48 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Longest wait that a `Retry-After` is believed.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
+/// Sending ended before the recording did. Reaction: stop, with the sentence that this prints, and
+/// what was sent. Sending all of it again is harmless.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct CutShort {
+    /// What was sent until then, all that was under way included.
+    pub report: SendReport,
+    /// Why.
+    pub error: RecordingError,
+}
+
 /// Sends every delivery in `path`, telling `progress` after each line.
 ///
 /// # Errors
 /// Where the file cannot be read, or the webhook answers a delivery with 503 or not at all for
-/// thirty attempts. What was sent stays sent; sending all of it again is harmless.
+/// thirty attempts. What was under way then is waited for first.
 pub async fn send(
     path: &Path,
     options: &SendOptions,
     mut progress: impl FnMut(Progress),
-) -> Result<SendReport, RecordingError> {
+) -> Result<SendReport, CutShort> {
+    let mut report = SendReport::default();
+    let mut under_way = JoinSet::new();
+    let started = start(path, options, &mut progress, &mut under_way, &mut report);
+    let mut ended = started.await;
+    while !under_way.is_empty() {
+        ended = ended.and(report.add(under_way.join_next().await));
+    }
+    match ended {
+        Ok(()) => Ok(report),
+        Err(error) => Err(CutShort { report, error }),
+    }
+}
+
+/// Starts to send one delivery after the other, and adds those to `report` that give way to others.
+async fn start(
+    path: &Path,
+    options: &SendOptions,
+    progress: &mut impl FnMut(Progress),
+    under_way: &mut JoinSet<Answered>,
+    report: &mut SendReport,
+) -> Result<(), RecordingError> {
     let mut recording = Recording::open(path).await?;
     let sender = Arc::new(Sender::new(options)?);
     let interval = options
@@ -78,8 +110,6 @@ pub async fn send(
         .filter(|rate| *rate > 0.0)
         .map(|rate| Duration::from_secs_f64(1.0 / rate));
     let mut next_at = Instant::now();
-    let mut report = SendReport::default();
-    let mut under_way = JoinSet::new();
     while let Some(line) = recording.next().await? {
         progress(recording.progress());
         let Line::Webhook(delivery) = line else {
@@ -97,11 +127,8 @@ pub async fn send(
         let sender = Arc::clone(&sender);
         under_way.spawn(async move { sender.send(&delivery).await });
     }
-    while !under_way.is_empty() {
-        report.add(under_way.join_next().await)?;
-    }
     progress(recording.progress());
-    Ok(report)
+    Ok(())
 }
 
 /// A delivery that was answered for good: the status, and how many attempts were in vain.
