@@ -28,9 +28,10 @@ pub(crate) struct Send {
     /// File with the secret to sign with.
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
-    /// GitHub host that the deliveries are from.
-    #[arg(long, default_value = PUBLIC_HOST)]
-    host: String,
+    /// GitHub host that the deliveries are from; without it that of the first source of the Gapless
+    /// that runs on the data folder, or github.com with --url.
+    #[arg(long)]
+    host: Option<String>,
     /// Deliveries a second at most; without it as fast as they are taken.
     #[arg(long, value_name = "NUMBER", value_parser = rate)]
     rate: Option<f64>,
@@ -47,7 +48,6 @@ impl Send {
             return self.import().await;
         }
         let mut options = self.options().await?;
-        options.host.clone_from(&self.host);
         options.rate = self.rate;
         options.concurrent_max = self.concurrent;
         let began = Instant::now();
@@ -70,14 +70,31 @@ impl Send {
             anyhow::Ok(Secret::new(text.trim()))
         });
         let told = told.transpose()?;
+        let host = self.host.as_ref().map(|host| host.to_lowercase());
         if let (Some(url), Some(secret)) = (&self.url, &told) {
-            return Ok(SendOptions::new(url.clone(), secret.clone()));
+            let mut options = SendOptions::new(url.clone(), secret.clone());
+            options.host = host.unwrap_or(options.host);
+            return Ok(options);
         }
         let run = RunFile::find(&self.place.data_dir()?).await?;
-        let secret = told
-            .or_else(|| run.webhook_secret.clone().map(Secret::new))
-            .context("no secret to sign with: name its file with --secret-file")?;
-        Ok(SendOptions::new(run.webhook_url(), secret))
+        let first = run.webhook_secrets.first().map(|(host, _)| host.clone());
+        let host = host.or(first).unwrap_or_else(|| PUBLIC_HOST.to_owned());
+        let known = || {
+            let mut secrets = run.webhook_secrets.iter();
+            let (_, secret) = secrets.find(|(of, _)| *of == host)?;
+            Some(Secret::new(secret))
+        };
+        let secret = told.or_else(known).with_context(|| {
+            let hosts: Vec<&str> = run.webhook_secrets.iter().map(|(host, _)| &**host).collect();
+            format!(
+                "there is no source {host} to sign for: name one of {} with --host, or the secret's \
+                 file with --secret-file",
+                hosts.join(", ")
+            )
+        })?;
+        let mut options = SendOptions::new(run.webhook_url(), secret);
+        options.host = host;
+        Ok(options)
     }
 
     async fn import(&self) -> Result<ExitCode> {
@@ -123,8 +140,8 @@ fn summary(report: &SendReport, took: Duration) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     eprintln!(
-        "gapless: {refused} deliveries were refused: 401 means another secret, 413 a body over 25 MB, \
-         400 a body that is no JSON object"
+        "gapless: {refused} deliveries were refused: 401 means another secret (each --host has \
+         its own), 413 a body over 25 MB, 400 a body that is no JSON object"
     );
     ExitCode::FAILURE
 }

@@ -61,6 +61,18 @@ pub(crate) struct Start<C> {
     pub(crate) status: Option<Live>,
 }
 
+/// A secret of each host that has one: each vouches for every delivery of its host.
+fn secrets(sources: &[SourceConfig]) -> Vec<(String, String)> {
+    let mut secrets: Vec<(String, String)> = Vec::new();
+    for source in sources {
+        let is_new = secrets.iter().all(|(host, _)| *host != source.host);
+        if let Some(secret) = source.secrets.first().filter(|_| is_new) {
+            secrets.push((source.host.clone(), secret.expose().to_owned()));
+        }
+    }
+    secrets
+}
+
 impl System {
     /// Starts everything, in the order of need; returns once the webhook and the page answer.
     pub(crate) async fn start<C: Clock + Clone + 'static>(start: Start<C>) -> Result<Self> {
@@ -71,11 +83,7 @@ impl System {
         drop(roles::listen(start.settings.operator_listen, "operator").await?);
         let (stores, places) = stores::start(&start.settings).await?;
         progress::step("starting the parts of Gapless");
-        let secret = start
-            .sources
-            .iter()
-            .find_map(|source| source.secrets.first());
-        let secret = secret.map(|secret| secret.expose().to_owned());
+        let secrets = secrets(&start.sources);
         let roles = match Roles::start(&places, start).await {
             Ok(roles) => roles,
             Err(error) => {
@@ -84,7 +92,7 @@ impl System {
             }
         };
         let (webhook, operator) = (roles.webhook_address, roles.operator_address);
-        let run = RunFile::new(&places, webhook, operator, secret);
+        let run = RunFile::new(&places, webhook, operator, secrets);
         let system = Self {
             places,
             roles,

@@ -26,8 +26,8 @@ pub(crate) struct RunFile {
     pub(crate) pid: u32,
     pub(crate) webhook_address: SocketAddr,
     pub(crate) operator_address: SocketAddr,
-    /// What a delivery may be signed with.
-    pub(crate) webhook_secret: Option<String>,
+    /// Hosts in the order of the sources, and what a delivery of each may be signed with.
+    pub(crate) webhook_secrets: Vec<(String, String)>,
     kafka_bootstrap: String,
     kafka_settings: Vec<(String, String)>,
     registry_url: Option<String>,
@@ -45,13 +45,13 @@ impl RunFile {
         places: &Places,
         webhook_address: SocketAddr,
         operator_address: SocketAddr,
-        webhook_secret: Option<String>,
+        webhook_secrets: Vec<(String, String)>,
     ) -> Self {
         Self {
             pid: std::process::id(),
             webhook_address,
             operator_address,
-            webhook_secret,
+            webhook_secrets,
             kafka_bootstrap: places.kafka.bootstrap_servers.clone(),
             kafka_settings: places.kafka.settings.clone(),
             registry_url: places.registry_url.clone(),

@@ -3,8 +3,10 @@
 
 use crate::{errors, gapless};
 use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::get;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
+use gapless_ingest::Secret;
+use gapless_ingest::webhook::sign;
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
@@ -95,5 +97,54 @@ async fn status_tells_what_it_can_where_parts_do_not_answer() {
             assert!(printed.contains(part), "{part} is not in {printed}");
         }
         assert!(!printed.contains("hush"), "{printed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn send_signs_with_the_secret_of_the_host_and_is_the_first_sources_unless_told() {
+    let take = |headers: HeaderMap, body: String| async move {
+        let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap());
+        let secret = match header("X-GitHub-Enterprise-Host") {
+            Some("ghes.example.com") => "of ghes",
+            None => "of github",
+            Some(_) => "of nobody",
+        };
+        let expected = sign(&Secret::new(secret), body.as_bytes());
+        if header("X-Hub-Signature-256") == Some(expected.as_str()) {
+            StatusCode::ACCEPTED
+        } else {
+            StatusCode::UNAUTHORIZED
+        }
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let secrets = json!([["ghes.example.com", "of ghes"], ["github.com", "of github"],]);
+    let router = Router::new().route("/webhook", post(take));
+    run_file(folder, router, json!({"webhook_secrets": secrets})).await;
+    let line = json!({"kind": "webhook", "event": "push", "body": {}}).to_string();
+    fs::write(folder.join("recording"), line + "\n").unwrap();
+    fs::write(folder.join("secret"), "another").unwrap();
+    let table: [(&[&str], bool, &str); 5] = [
+        (&[], true, "1 answered with 202"),
+        (&["--host", "github.com"], true, "1 answered with 202"),
+        (&["--host", "GHES.example.com"], true, "1 answered with 202"),
+        (
+            &["--secret-file", "secret"],
+            false,
+            "each --host has its own",
+        ),
+        (
+            &["--host", "other"],
+            false,
+            "name one of ghes.example.com, github.com",
+        ),
+    ];
+    for (arguments, is_taken, expected) in table {
+        let mut send = gapless(folder);
+        send.args(["send", "recording"]).args(arguments);
+        let sent = send.output().unwrap();
+        let said = crate::printed(&sent) + &errors(&sent);
+        assert_eq!(sent.status.success(), is_taken, "{arguments:?}: {said}");
+        assert!(said.contains(expected), "{arguments:?}: {said}");
     }
 }
