@@ -94,6 +94,8 @@ impl Send {
         })?;
         let mut options = SendOptions::new(run.webhook_url(), secret);
         options.host = host;
+        // It is on this machine.
+        options.through_proxy = false;
         Ok(options)
     }
 

@@ -24,10 +24,13 @@ pub struct SendOptions {
     pub rate: Option<f64>,
     /// Deliveries under way at a time; 1 keeps their order.
     pub concurrent_max: usize,
+    /// Whether a proxy that the environment names stands between us and the webhook.
+    pub through_proxy: bool,
 }
 
 impl SendOptions {
-    /// Deliveries of the public host, in order, as fast as they are taken.
+    /// Deliveries of the public host, in order, as fast as they are taken, through a proxy where the
+    /// environment names one.
     pub fn new(url: String, secret: Secret) -> Self {
         Self {
             url,
@@ -35,6 +38,7 @@ impl SendOptions {
             host: PUBLIC_HOST.to_owned(),
             rate: None,
             concurrent_max: 1,
+            through_proxy: true,
         }
     }
 }
@@ -158,15 +162,17 @@ struct Sender {
 
 impl Sender {
     fn new(options: &SendOptions) -> Result<Self, RecordingError> {
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder()
             .connect_timeout(ATTEMPT_TIMEOUT)
             .timeout(ATTEMPT_TIMEOUT)
-            .user_agent("GitHub-Hookshot/gapless")
-            .build()
-            .map_err(|error| RecordingError::Webhook {
-                url: options.url.clone(),
-                reason: error.to_string(),
-            })?;
+            .user_agent("GitHub-Hookshot/gapless");
+        if !options.through_proxy {
+            client = client.no_proxy();
+        }
+        let client = client.build().map_err(|error| RecordingError::Webhook {
+            url: options.url.clone(),
+            reason: error.to_string(),
+        })?;
         Ok(Self {
             client,
             options: options.clone(),
