@@ -2,7 +2,7 @@
 
 use crate::demo::refuse_data_of_a_demo;
 use crate::settings::UpFlags;
-use crate::stop;
+use crate::stop::Stop;
 use crate::system::{Start, System, claim, progress};
 use crate::webhook_secret::{self, WebhookSecret};
 use anyhow::Result;
@@ -25,6 +25,7 @@ impl Up {
         refuse_data_of_a_demo(&config.settings.data_dir)?;
         let own = give_secret(&config.settings.data_dir, &mut config.sources)?;
         let sources = config.sources.clone();
+        let stop = Stop::listen()?;
         let starting = System::start(Start {
             settings: config.settings.clone(),
             sources: config.sources,
@@ -34,16 +35,14 @@ impl Up {
         });
         let mut system = tokio::select! {
             started = starting => started?,
-            asked = stop::asked() => {
-                asked?;
-                anyhow::bail!("stopped before everything was started");
-            }
+            () = stop.asked() => anyhow::bail!("stopped before everything was started"),
         };
         say_what_to_do(&system, &sources, own.as_ref());
         let ended = tokio::select! {
-            asked = stop::asked() => asked,
+            () = stop.asked() => Ok(()),
             error = system.roles.failed() => Err(error),
         };
+        stop.begin();
         progress::step("stopping: what was accepted is kept");
         let stopped = system.stop().await;
         ended.and(stopped)?;

@@ -8,7 +8,7 @@ mod live;
 mod summary;
 
 use crate::settings::{Flags, rate};
-use crate::stop;
+use crate::stop::Stop;
 use crate::system::{Start, System, Times, claim, progress};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -116,9 +116,13 @@ struct Stage {
 
 impl Demo {
     pub(crate) async fn run(self) -> Result<ExitCode> {
-        let mut stage = self.set_up().await?;
+        let stop = Stop::listen()?;
+        let mut stage = tokio::select! {
+            stage = self.set_up() => stage?,
+            () = stop.asked() => anyhow::bail!("stopped before everything was started"),
+        };
         if self.headless {
-            return self.until_healed(stage).await;
+            return self.until_healed(stage, &stop).await;
         }
         println!(
             "Gapless shows a simulated organisation at http://{}",
@@ -126,10 +130,11 @@ impl Demo {
         );
         println!("Press Ctrl-C to stop; the next start goes on where this one stopped.");
         let ended = tokio::select! {
-            asked = stop::asked() => asked,
+            () = stop.asked() => Ok(()),
             never = stage.course.follow(&stage.driver, &stage.clock) => match never {},
             error = stage.system.roles.failed() => Err(error),
         };
+        stop.begin();
         println!("Stopping …");
         ended.and(stage.tear_down().await)?;
         Ok(ExitCode::SUCCESS)
@@ -241,7 +246,7 @@ impl Demo {
         })
     }
 
-    async fn until_healed(&self, mut stage: Stage) -> Result<ExitCode> {
+    async fn until_healed(&self, mut stage: Stage, stop: &Stop) -> Result<ExitCode> {
         let (places, health) = (
             stage.system.places.clone(),
             Arc::clone(&stage.system.roles.health),
@@ -256,8 +261,10 @@ impl Demo {
             healed = summary::wait_until_healed(&health, &access, &stage.driver, &stage.clock, QUIET_SECONDS) => healed,
             error = stage.system.roles.failed() => Err(error),
             never = stage.course.follow(&stage.driver, &stage.clock) => match never {},
-            _ = stop::asked() => Err(anyhow::anyhow!("interrupted before all was healed")),
+            () = stop.asked() => Err(anyhow::anyhow!("interrupted before all was healed")),
         };
+        // What is left takes a while, and nothing after it is worth a wait to who wants it to end.
+        stop.begin();
         let report = stage.driver.stop().await;
         stage.course.keep(report.settled, stage.clock.now());
         let stored = summary::wait_until_stored(&health).await;

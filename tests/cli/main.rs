@@ -189,6 +189,15 @@ impl Up {
         let status = wait_for("up to stop", || self.child.try_wait().unwrap());
         assert!(status.success(), "{status}: {}", self.log());
     }
+
+    /// By a second signal while it stops. Another one, as two of the same may become one.
+    fn stop_at_once(mut self) {
+        for signal in [Signal::INT, Signal::TERM] {
+            kill_process(Pid::from_child(&self.child), signal).unwrap();
+        }
+        let status = wait_for("up to end", || self.child.try_wait().unwrap());
+        assert_eq!(status.code(), Some(130), "{status}: {}", self.log());
+    }
 }
 
 impl Drop for Up {
@@ -403,5 +412,5 @@ async fn what_was_accepted_is_shown_survives_a_stop_and_is_there_after_the_next_
         .expect("it is shown");
     assert_eq!(shown["state"]["title"], "A title");
     second.stop();
-    up.stop();
+    up.stop_at_once();
 }
