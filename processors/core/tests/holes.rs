@@ -270,7 +270,11 @@ fn a_discussion_takes_a_number() {
     let discussion = json!({"discussion": {"number": 2, "created_at": NOON}});
     let discussion = webhook("discussion", "created", "2025-01-01T12:00:01Z", &discussion);
     let listing = listing_of_everything(NOON, &[], &[]);
-    assert_eq!(gaps(&[listing, opened(1), discussion, opened(3)]), []);
+    let events = [listing, opened(1), discussion, opened(3)];
+    assert_eq!(gaps(&events), []);
+    // No listing of issues ever shows it.
+    let next = listing_of_everything("2025-01-02T12:00:00Z", &[], &[1, 3]);
+    assert_eq!(gaps(&[&events[..], &[next]].concat()), []);
 }
 
 #[test]

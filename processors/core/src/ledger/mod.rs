@@ -37,7 +37,8 @@ pub struct State {
     repository: Register<String>,
     /// Numbers known as an item, by their place in the block, with their creation.
     known: BTreeMap<u16, Earliest<Timestamp>>,
-    /// Numbers that GitHub answered for with 301, 404 or 410, with when that was asked.
+    /// Numbers that are no item's: GitHub answered with 301, 404 or 410, or a webhook said that the
+    /// item left or is a discussion. With when that was asked or told.
     explained: BTreeMap<u16, Latest<Timestamp>>,
     /// Numbers that GitHub answered for with 200, with when that was asked.
     answered: BTreeMap<u16, Latest<Timestamp>>,
@@ -282,6 +283,8 @@ impl Entity for State {
                     }
                 } else if let Some(discussion) = &webhook.discussion {
                     Self::know(event, discussion.number, discussion.created_at, parts);
+                    // No listing shows it, and GitHub answers 404 to who asks for it as an item.
+                    Self::explain(event, discussion.number, parts);
                 }
             }
             Payload::Item(item) => {
