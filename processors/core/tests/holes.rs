@@ -309,9 +309,30 @@ fn what_a_listing_lacks_is_asked_about_unless_something_later_speaks_of_it() {
         gone.clone(),
     ];
     assert_eq!(gaps(&first), []);
-    // What came back can go again.
-    let again = [edited, gone, back, listing("2025-01-04T12:00:00Z")];
-    assert_eq!(gaps(&again), [(Detector::Clock, 1)]);
+    // What came back can go again, whoever told that it was back.
+    let shown_again = listing_of_everything(
+        "2025-01-03T12:00:00Z",
+        &[issue(1, "2025-01-01T11:00:00Z")],
+        &[1],
+    );
+    let mut told_again = issue(1, "2025-01-03T12:00:00Z");
+    told_again["title"] = "u".into();
+    let told_again = json!({"issue": told_again});
+    let told_again = webhook("issues", "edited", "2025-01-03T12:00:01Z", &told_again);
+    for back in [back, shown_again, told_again] {
+        let gone_again = listing("2025-01-04T12:00:00Z");
+        let again = [edited.clone(), gone.clone(), back, gone_again];
+        assert_eq!(gaps(&again[..3]), []);
+        assert_eq!(gaps(&again), [(Detector::Clock, 1)]);
+    }
+}
+
+#[test]
+fn a_deletion_explains_what_it_shows_though_our_clock_is_behind() {
+    let payload = json!({"issue": issue(1, "2025-01-01T12:30:02Z")});
+    let told = |action: &str| webhook("issues", action, "2025-01-01T12:30:00Z", &payload);
+    let listing = listing_of_everything("2025-01-02T12:00:00Z", &[], &[]);
+    assert_eq!(gaps(&[told("edited"), told("deleted"), listing]), []);
 }
 
 #[test]

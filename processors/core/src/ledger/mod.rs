@@ -21,7 +21,7 @@ use crate::detect::{Question, Urgency, is_history};
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
 use crate::law::{Earliest, Join, Latest, Register, Stamp, settles};
 use crate::payload::Payload;
-use gapless_schemas::{Detector, Event, LedgerBlock, LedgerDay, Timestamp};
+use gapless_schemas::{Detector, Event, LedgerBlock, LedgerDay, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,7 +42,7 @@ pub struct State {
     explained: BTreeMap<u16, Latest<Timestamp>>,
     /// Numbers that GitHub answered for with 200, with when that was asked.
     answered: BTreeMap<u16, Latest<Timestamp>>,
-    /// Numbers that a webhook told of, with when it was true.
+    /// Numbers that a webhook told of or a listing showed, with when it was true.
     told: BTreeMap<u16, Latest<Timestamp>>,
     /// Numbers about which an event could not be read, with the last one's receipt.
     unreadable: BTreeMap<u16, Latest<Timestamp>>,
@@ -113,11 +113,12 @@ impl State {
         }
     }
 
-    /// Notes that a webhook told of an item. An item that was moved here is as old as it ever was,
-    /// and its opening is younger than what it shows.
+    /// Notes that a webhook or a listing told of an item. An item that was moved here is as old as it
+    /// ever was, and its opening is younger than what it shows; a listing's row was there when the
+    /// listing was asked for.
     fn tell(event: &Event, number: i64, updated_at: Option<Timestamp>, parts: &mut Parts) {
-        let at = match event.action.as_deref() {
-            Some("opened") => Some(event.as_of()),
+        let at = match (event.source, event.action.as_deref()) {
+            (Source::Listing, _) | (_, Some("opened")) => Some(event.as_of()),
             _ => updated_at,
         };
         if let Some(at) = at {
@@ -127,9 +128,9 @@ impl State {
         }
     }
 
-    fn explain(event: &Event, number: i64, parts: &mut Parts) {
+    fn explain(event: &Event, number: i64, at: Timestamp, parts: &mut Parts) {
         Self::add(event, number, parts, |place, state| {
-            state.explained.insert(place, Latest(Some(event.as_of())));
+            state.explained.insert(place, Latest(Some(at)));
         });
     }
 
@@ -178,12 +179,12 @@ impl State {
                 .is_some_and(|at| at.plus_seconds(CREATED_BEFORE_SECONDS) < asked_at)
         };
         let known = self.known.iter().filter(|(place, created_at)| {
-            let answered = time(&self.answered, place);
+            let there_at = time(&self.answered, place).max(time(&self.told, place));
             old_enough(created_at)
                 && !shown.contains(place)
-                && answered.max(time(&self.told, place)) < Some(asked_at)
-                // What was explained and answered for since has come back, and may go again.
-                && time(&self.explained, place).is_none_or(|at| Some(at) < answered)
+                && there_at < Some(asked_at)
+                // What was explained and was there since has come back, and may go again.
+                && time(&self.explained, place).is_none_or(|at| Some(at) < there_at)
         });
         known
             .map(|(place, _)| (number(block, *place), asked_at))
@@ -277,14 +278,16 @@ impl Entity for State {
                     Self::know(event, issue.number, issue.created_at, parts);
                     match (event.kind.as_str(), event.action.as_deref()) {
                         ("issues", Some("deleted" | "transferred")) => {
-                            Self::explain(event, issue.number, parts);
+                            // By whichever clock is ahead: see `Stamp::of_end`.
+                            let at = event.as_of().max(issue.updated_at.unwrap_or(event.as_of()));
+                            Self::explain(event, issue.number, at, parts);
                         }
                         _ => Self::tell(event, issue.number, issue.updated_at, parts),
                     }
                 } else if let Some(discussion) = &webhook.discussion {
                     Self::know(event, discussion.number, discussion.created_at, parts);
                     // No listing shows it, and GitHub answers 404 to who asks for it as an item.
-                    Self::explain(event, discussion.number, parts);
+                    Self::explain(event, discussion.number, event.as_of(), parts);
                 }
             }
             Payload::Item(item) => {
@@ -302,12 +305,13 @@ impl Entity for State {
                         state.answered.insert(place, Latest(Some(event.as_of())));
                     });
                 } else if let (301 | 404 | 410, Some(number)) = (item.status, event.number) {
-                    Self::explain(event, number, parts);
+                    Self::explain(event, number, event.as_of(), parts);
                 }
             }
             Payload::Listing(listing) => {
                 for issue in &listing.items {
                     Self::know(event, issue.number, issue.created_at, parts);
+                    Self::tell(event, issue.number, issue.updated_at, parts);
                 }
                 if let Some(numbers) = &listing.numbers {
                     Self::list(event, numbers, parts);
