@@ -198,6 +198,39 @@ fn a_head_that_a_reopening_shows_needs_no_push() {
 }
 
 #[test]
+fn the_first_push_onto_an_old_pull_request_comes_onto_a_head_that_nobody_told_of() {
+    let pull = |action: &str, at: &str, before: &str, head: &str| {
+        let mut shown = pull_request(at, Value::Null);
+        shown["head"] = json!({"ref": "h", "sha": head});
+        shown["base"] = json!({"ref": "main", "sha": "b"});
+        let payload = json!({"pull_request": shown, "before": before, "after": head});
+        webhook("pull_request", action, at, &payload)
+    };
+    // Made on the first of the month, first heard of on the ninth.
+    let labeled = pull("labeled", "2025-01-09T10:00:00Z", "", "aa");
+    let first = pull("synchronize", "2025-01-09T12:00:00Z", "bb", "cc");
+    let second = pull("synchronize", "2025-01-09T13:00:00Z", "cc", "dd");
+    let third = pull("synchronize", "2025-01-09T14:00:00Z", "ee", "ff");
+    let broken = [(Detector::HeadChain, 7)];
+    assert_eq!(gaps(&[first.clone(), second.clone()]), []);
+    assert_eq!(gaps(&[second.clone(), first.clone()]), []);
+    // Between two pushes, or a head that was shown and a push, something is lost.
+    assert_eq!(gaps(&[first.clone(), second.clone(), third]), broken);
+    assert_eq!(gaps(&[labeled, first.clone()]), broken);
+    // After a timeline its head is known.
+    let read = snapshot("2025-01-09T11:00:00Z", "2025-01-09T10:00:00Z");
+    assert_eq!(gaps(&[read, first.clone()]), broken);
+    // Of one that is heard of from its first day on, every push is told.
+    let commented = webhook(
+        "issue_comment",
+        "created",
+        NOON,
+        &json!({"issue": {"number": 7, "id": 77, "pull_request": {}, "created_at": NOON}}),
+    );
+    assert_eq!(gaps(&[commented, first]), broken);
+}
+
+#[test]
 fn a_contradiction_that_the_timeline_repeats_is_asked_about_once() {
     let closed = |at: &str| {
         let mut shown = issue(7, at);

@@ -111,6 +111,10 @@ impl State {
     ///
     /// Answers do not tell the pushes that were lost; after a complete timeline all that is left
     /// to know of them is their commits, so breaks up to then are not asked about again.
+    ///
+    /// Of a pull request that was there long before the first word about it, the first push comes
+    /// onto a head that nobody can have told of. That is no break, unless an object showed a head
+    /// before: then pushes between the two were lost.
     fn broken_chain(&self) -> Option<(Timestamp, String)> {
         let asks = |at: &Timestamp| !self.item.lifecycle.proves(*at);
         let first = self.first_head.0.iter().map(|(_, first)| first);
@@ -118,9 +122,16 @@ impl State {
             .chain(&self.reopened_heads)
             .chain(self.heads.iter().map(|(_, _, after)| after))
             .collect();
+        let is_silent_history = self.item.is_history()
+            && self.first_head.0.is_none()
+            && self.item.lifecycle.read_at().is_none();
+        let first_push = self.heads.first().map(|(at, _, _)| *at);
+        let shown_before = self.shown_heads.values().any(|at| at.0 < first_push);
+        let unheard = usize::from(is_silent_history && !shown_before);
         let unknown_before = self
             .heads
             .iter()
+            .skip(unheard)
             .filter(|(at, before, _)| {
                 asks(at) && !reached.contains(before) && !self.shown_heads.contains_key(before)
             })
