@@ -78,8 +78,10 @@ struct Standing {
     /// When something is to be done about it next.
     due_at: Timestamp,
     urgency: Urgency,
-    /// Id of the gap, once it was opened.
-    gap: Option<String>,
+    /// Ids of its gap, once it was opened. Nearly always one: how many gaps of the entity were
+    /// closed before is part of the id, and a life that died behind its opening may have counted
+    /// fewer than the next one. All are closed together; the first known asks.
+    gaps: Vec<String>,
     /// How often it was asked for.
     attempts: u32,
 }
@@ -92,7 +94,7 @@ impl Standing {
             noticed_at,
             due_at: noticed_at.plus_seconds(patience.grace(question.urgency)),
             urgency: question.urgency,
-            gap: None,
+            gaps: Vec::new(),
             attempts: 0,
         }
     }
@@ -163,7 +165,7 @@ impl Watch {
             match known {
                 None => self.standing.push(new),
                 Some(known) if known.urgency != question.urgency => {
-                    new.gap = known.gap.take();
+                    new.gaps = std::mem::take(&mut known.gaps);
                     *known = new;
                 }
                 Some(_) => {}
@@ -196,16 +198,21 @@ impl Watch {
                 };
                 self.notice(std::slice::from_ref(&question), *at, patience);
                 let standing = self.standing.iter_mut().find(|known| known.is(&question));
-                if let Some(standing) = standing {
-                    standing.gap.get_or_insert_with(|| gap_id.clone());
+                if let Some(standing) = standing.filter(|known| !known.gaps.contains(gap_id)) {
+                    standing.gaps.push(gap_id.clone());
                 }
             }
             GapEvent::Closed { gap_id, .. } => {
                 self.closing.remove(gap_id);
-                let before = self.standing.len();
-                self.standing
-                    .retain(|standing| standing.gap.as_ref() != Some(gap_id));
-                self.closed += u32::from(self.standing.len() < before);
+                let is_its = |standing: &Standing| standing.gaps.contains(gap_id);
+                if let Some(place) = self.standing.iter().position(is_its) {
+                    let gaps = &mut self.standing[place].gaps;
+                    gaps.retain(|known| known != gap_id);
+                    if gaps.is_empty() {
+                        self.standing.remove(place);
+                    }
+                    self.closed += 1;
+                }
             }
         }
     }
@@ -231,7 +238,7 @@ pub fn decide(
     let known = std::mem::take(&mut watch.standing);
     let (standing, over) = known.into_iter().partition(stands);
     watch.standing = standing;
-    for gap_id in over.into_iter().filter_map(|over: Standing| over.gap) {
+    for gap_id in over.into_iter().flat_map(|over: Standing| over.gaps) {
         watch.closed += 1;
         watch.closing.insert(gap_id.clone());
         decisions.push(Decision::Append(GapEvent::Closed {
@@ -251,12 +258,12 @@ pub fn decide(
             continue;
         }
         let (detector, evidence) = (question.detector.name(), &question.evidence);
-        let gap_id = standing
-            .gap
+        let known = standing.gaps.first().cloned();
+        let gap_id = known
             .clone()
             .unwrap_or_else(|| ids::gap_id(detector, subject, evidence, watch.closed));
-        if standing.gap.is_none() && question.urgency == Urgency::Gap {
-            standing.gap = Some(gap_id.clone());
+        if known.is_none() && question.urgency == Urgency::Gap {
+            standing.gaps.push(gap_id.clone());
             decisions.push(Decision::Append(GapEvent::Opened {
                 gap_id: gap_id.clone(),
                 subject: subject.to_owned(),
@@ -287,6 +294,7 @@ pub fn decide(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::slice;
 
     const PATIENCE: Patience = Patience {
         grace_seconds: 10,
@@ -382,6 +390,79 @@ mod tests {
         };
         watch.read(opening, &PATIENCE);
         assert_eq!(decide(&mut watch, "s", &[], at(12), &PATIENCE), []);
+    }
+
+    fn closed(decisions: &[Decision]) -> BTreeSet<&str> {
+        let closed = decisions.iter().filter_map(|decision| match decision {
+            Decision::Append(event @ GapEvent::Closed { .. }) => Some(event.gap_id()),
+            _ => None,
+        });
+        closed.collect()
+    }
+
+    fn appended(decisions: &[Decision]) -> impl Iterator<Item = &GapEvent> {
+        decisions.iter().filter_map(|decision| match decision {
+            Decision::Append(event) => Some(event),
+            Decision::Ask { .. } => None,
+        })
+    }
+
+    #[test]
+    fn a_gap_that_two_lives_opened_under_two_ids_is_closed_under_both() {
+        let numbered = |number: i64| Question {
+            number: Some(number),
+            evidence: format!("number {number}"),
+            ..question(Urgency::Gap)
+        };
+        let (five, nine) = (numbered(5), numbered(9));
+        let mut stored = Watch::default();
+        stored.notice(slice::from_ref(&five), at(0), &PATIENCE);
+        let both = [five, nine.clone()];
+        decide(&mut stored, "s", &both, at(10), &PATIENCE);
+        // The first life opens 9 in a batch of its own, and dies before it is stored; the second
+        // finds 5 answered in the same batch.
+        let first_life = decide(&mut stored.clone(), "s", &both, at(20), &PATIENCE);
+        let still = slice::from_ref(&nine);
+        let second_life = decide(&mut stored, "s", still, at(20), &PATIENCE);
+        let ids = [opened(&first_life), opened(&second_life)].concat();
+        let ids: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+        assert_eq!(ids.len(), 2);
+        let mut rebuilt = Watch::default();
+        for event in appended(&first_life).chain(appended(&second_life)) {
+            stored.read(event, &PATIENCE);
+            rebuilt.read(event, &PATIENCE);
+        }
+        for mut watch in [stored, rebuilt] {
+            let last = decide(&mut watch, "s", &[], at(25), &PATIENCE);
+            assert_eq!(closed(&last), ids);
+            for event in appended(&last) {
+                watch.read(event, &PATIENCE);
+            }
+            assert_eq!(watch.closing, BTreeSet::new());
+        }
+    }
+
+    #[test]
+    fn of_two_ids_the_closing_of_one_leaves_the_other_to_be_closed() {
+        let (mut watch, questions) = (Watch::default(), [question(Urgency::Gap)]);
+        watch.notice(&questions, at(0), &PATIENCE);
+        let decisions = decide(&mut watch, "s", &questions, at(10), &PATIENCE);
+        let Some(GapEvent::Opened { gap_id, .. }) = appended(&decisions).next().cloned() else {
+            panic!("an opening")
+        };
+        let mut other = appended(&decisions).next().cloned();
+        if let Some(GapEvent::Opened { gap_id, .. }) = &mut other {
+            "other".clone_into(gap_id);
+        }
+        watch.read(&other.unwrap(), &PATIENCE);
+        let one = GapEvent::Closed {
+            gap_id,
+            subject: "s".to_owned(),
+            at: at(11),
+        };
+        watch.read(&one, &PATIENCE);
+        let last = decide(&mut watch, "s", &[], at(12), &PATIENCE);
+        assert_eq!(closed(&last), BTreeSet::from(["other"]));
     }
 
     #[test]
