@@ -93,6 +93,12 @@ pub trait Entity: Join + Default + Sized {
     /// What the state topic says, or nothing while too little is known to say that it exists.
     fn view(&self, key: &Key, version: i64) -> Option<Record>;
 
+    /// Whether it says something else than `before`, the view of an earlier state of it, that later
+    /// events may take back. A view that is costly compares only what does not just grow.
+    fn may_return_to(&self, key: &Key, before: &Record) -> bool {
+        self.view(key, before.version()).as_ref() != Some(before)
+    }
+
     /// What the state cannot answer.
     fn questions(&self, key: &Key) -> Vec<Question>;
 
@@ -141,6 +147,11 @@ macro_rules! entities {
             /// See [`Entity::view`].
             pub fn view(&self, key: &Key, version: i64) -> Option<Record> {
                 match self { $(Self::$name(state) => state.view(key, version)),* }
+            }
+
+            /// See [`Entity::may_return_to`].
+            pub fn may_return_to(&self, key: &Key, before: &Record) -> bool {
+                match self { $(Self::$name(state) => state.may_return_to(key, before)),* }
             }
 
             /// See [`Entity::questions`].

@@ -30,11 +30,15 @@
 //! - Outdated: the owner's own record follows. It was not the last.
 //! - Not outdated, and `o < n`: either it says the same as the owner's state, which is right; or
 //!   `v ≥ version(n − 1)`, and it knew `o` as well.
-//! - Not outdated, and `o ≥ n`: the owner processes `o` later and emits what changed. It was not the
-//!   last.
+//! - Not outdated, and `o ≥ n`: the owner processes `o` later and emits every key that an event
+//!   changed. It was not the last.
 //!
 //! The last step needs an owner who emits all that it has not processed yet, so nothing is judged
-//! before the task has caught up with the group's offset (below it, it joins in silence).
+//! before the task has caught up with the group's offset (below it, it joins in silence). And it
+//! needs a look at every event, not at the two ends of a batch: where one event changes what a key
+//! says and the next one takes that back, the batch ends as it began, and the record that was judged
+//! may say what lay between, appended by somebody who died or slept there. So such a key is emitted
+//! too, and so is one that events above the group's offset bring back to what it said far below it.
 //!
 //! # Where it begins
 //! Behind every batch the group's commit carries, as its metadata, up to where all was judged and

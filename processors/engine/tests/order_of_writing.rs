@@ -1,8 +1,8 @@
 //! The order of writing, with the store on disk: a death at any point, at any batch, repeats work
 //! and loses nothing.
 
-use gapless_core::Key;
 use gapless_core::detect::Patience;
+use gapless_core::{Key, Record};
 use gapless_engine::store::{DiskStore, MemoryStore, Store};
 use gapless_engine::{
     CrashPoint, Halt, Input, Log, LogError, Output, Settings, Task, drive, records,
@@ -57,6 +57,29 @@ fn webhook(second: i64, payload: &[u8]) -> Input {
     };
     let value = Codec::embedded().encode(&event).unwrap();
     Input::read(&Codec::embedded(), 0, &value, &mut None)
+}
+
+/// The first issue under a title, as told in one and the same second of GitHub's: nothing but the
+/// title changes.
+fn titled(second: i64, title: &str) -> Input {
+    let payload = json!({"issue": {"id": 10, "number": 1, "state": "open", "title": title,
+        "user": {"id": 1, "login": "a"}, "labels": [], "assignees": [], "created_at": time(1),
+        "updated_at": time(2), "closed_at": null}});
+    let mut input = webhook(second, &serde_json::to_vec(&payload).unwrap());
+    input.offset = second;
+    input
+}
+
+/// What was appended of the first issue: versions and titles.
+fn said_of_the_first_issue(topics: &Topics) -> Vec<(i64, String)> {
+    let said = topics.appended.iter().filter_map(|output| match output {
+        Output::State(_, record) => match record.as_ref() {
+            Record::Issue(issue) => Some((issue.version, issue.title.clone()?)),
+            _ => None,
+        },
+        _ => None,
+    });
+    said.collect()
 }
 
 fn issue(second: i64, number: i64, state: &str) -> Input {
@@ -259,6 +282,42 @@ fn a_takeover_without_a_disk_replays_in_silence_up_to_the_groups_offset() {
                 assert!(is_new, "{key} twice at version {}", record.version());
             }
         }
+    }
+}
+
+/// What lay between may be on the topic: an earlier life appended it in a shorter batch and died.
+#[test]
+fn what_a_batch_changes_and_takes_back_is_emitted() {
+    let mut topics = Topics::default();
+    let mut task = open(MemoryStore::default(), &topics);
+    let said = |offset: i64, title: &str| (version(EPOCH, offset), title.to_owned());
+    let mut expected = vec![said(0, "x")];
+    for (batch, more) in [
+        (vec![titled(0, "x")], None),
+        (vec![titled(1, "y"), titled(2, "x")], Some(said(2, "x"))),
+        (vec![titled(3, "x"), titled(4, "x")], None),
+        (vec![titled(5, "x"), titled(6, "y")], Some(said(6, "y"))),
+    ] {
+        drive(&mut task, &mut topics, &batch, |_| true).unwrap();
+        expected.extend(more);
+        assert_eq!(said_of_the_first_issue(&topics), expected);
+    }
+}
+
+/// The same, where what lay between is the acknowledged output of the partition's last owner.
+#[test]
+fn what_a_batch_takes_back_of_what_was_acknowledged_is_emitted() {
+    let batch = [titled(0, "x"), titled(1, "y"), titled(2, "x")];
+    for (committed, expected) in [(3, None), (2, Some("x")), (1, Some("x"))] {
+        let mut topics = Topics {
+            committed: Some(committed),
+            ..Topics::default()
+        };
+        let mut task = open(MemoryStore::default(), &topics);
+        drive(&mut task, &mut topics, &batch, |_| true).unwrap();
+        let expected = expected.map(|title| (version(EPOCH, 2), title.to_owned()));
+        let expected: Vec<_> = expected.into_iter().collect();
+        assert_eq!(said_of_the_first_issue(&topics), expected, "{committed}");
     }
 }
 

@@ -343,6 +343,11 @@ impl Entity for State {
         })))
     }
 
+    /// Its numbers only become more, and more of them known; a name can be given back.
+    fn may_return_to(&self, _: &Key, before: &Record) -> bool {
+        matches!(before, Record::Ledger(before) if before.repository.as_ref() != self.repository.get())
+    }
+
     fn questions(&self, key: &Key) -> Vec<Question> {
         let Ok(block) = key.name.parse() else {
             return Vec::new();

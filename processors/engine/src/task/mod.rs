@@ -262,7 +262,7 @@ impl<S: Store> Task<S> {
             .entry(key.clone())
             .or_insert_with(|| key.kind.blank());
         let emission = (offset >= self.acknowledged).then_some(offset < self.joined);
-        touched.join(key, offset, emission, || state.view(key, 0));
+        touched.join(key, offset, emission, state);
         state.join(part.clone());
         Ok(())
     }
@@ -277,22 +277,13 @@ impl<S: Store> Task<S> {
         Ok(())
     }
 
-    /// States that changed, and those that an earlier life may have failed to append.
+    /// States that an event changed, and those that an earlier life may have failed to append.
     fn emit(&self, touched: &mut Touched, outputs: &mut Vec<Output>) {
-        for (key, touch, before) in touched.take_befores() {
-            let Some(emission) = &touch.emission else {
-                continue;
-            };
-            let version = version(self.settings.epoch, touch.offset);
-            let Some(record) = self
-                .states
-                .get(key)
-                .and_then(|state| state.view(key, version))
-            else {
-                continue;
-            };
-            let changed = before.is_none_or(|before| before.under(version) != record);
-            if changed || emission.even_if_unchanged {
+        for (key, offset, emission) in touched.take_emissions() {
+            let version = version(self.settings.epoch, offset);
+            let state = self.states.get(key);
+            let record = state.and_then(|state| state.view(key, version));
+            if let Some(record) = record.filter(|record| emission.is_due(record)) {
                 outputs.push(Output::State(key.clone(), Box::new(record)));
             }
         }
@@ -380,7 +371,7 @@ impl<S: Store> Task<S> {
 
     fn writes(&mut self, touched: &Touched) -> Result<Vec<Write>, StoreError> {
         let mut writes = self.attention.take_writes()?;
-        for (key, _) in touched.joined() {
+        for key in touched.joined() {
             if let Some(state) = self.states.get(key) {
                 let value = postcard::to_stdvec(state)
                     .map_err(|error| StoreError(format!("{key}: {error}")))?;
