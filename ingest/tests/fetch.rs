@@ -299,7 +299,9 @@ fn batch(number: i64) -> Batch {
 async fn one_answer_names_the_gaps_of_all_commands_and_a_refusal_is_an_error() {
     let log = MemoryLog::default();
     let gone = Scripted(Mutex::new(vec![status(410, &[])]));
-    answer(&gone, &SystemClock, &log, &batch(7)).await.unwrap();
+    answer(&[&gone], &SystemClock, &log, &batch(7))
+        .await
+        .unwrap();
     let [event] = &log.taken()[..] else {
         panic!("one event")
     };
@@ -307,14 +309,18 @@ async fn one_answer_names_the_gaps_of_all_commands_and_a_refusal_is_an_error() {
     assert_eq!(event.number, Some(7));
     for refused in [401, 403, 451] {
         let github = Scripted(Mutex::new(vec![status(refused, &[])]));
-        let error = answer(&github, &SystemClock, &log, &batch(7)).await;
+        let error = answer(&[&github], &SystemClock, &log, &batch(7)).await;
         assert!(matches!(
             error,
             Err(AnswerError::Fetch(FetchError::Denied { status, .. })) if status == refused
         ));
     }
     log.set(Mood::IsSlow);
-    assert!(answer(&gone, &SystemClock, &log, &batch(7)).await.is_err());
+    assert!(
+        answer(&[&gone], &SystemClock, &log, &batch(7))
+            .await
+            .is_err()
+    );
     assert_eq!(log.taken().len(), 1);
 }
 
@@ -334,11 +340,38 @@ async fn a_repository_is_asked_about_with_its_owners_credential() {
         (Some("One".to_owned()), client(Some("t"))),
         (Some("two".to_owned()), client(None)),
     ]);
-    let kind = |host, repository| clients.of(host, repository).map(|c| c.credential_kind());
-    assert_eq!(kind("github.com", Some("TWO/r")), Some("anonymous"));
-    assert_eq!(kind("github.com", Some("one/r")), Some("token"));
-    assert_eq!(kind("github.com", None), Some("token"));
-    assert_eq!(kind("ghes.example.com", Some("one/r")), None);
+    let kinds = |host, repository| -> Vec<&str> {
+        let clients = clients.of(host, repository).into_iter();
+        clients.map(|client| client.credential_kind()).collect()
+    };
+    assert_eq!(kinds("github.com", Some("TWO/r")), ["anonymous"]);
+    assert_eq!(kinds("github.com", Some("one/r")), ["token"]);
+    for unknown in [None, Some("three/r")] {
+        assert_eq!(kinds("github.com", unknown), ["token", "anonymous"]);
+    }
+    assert!(kinds("ghes.example.com", Some("one/r")).is_empty());
+}
+
+#[tokio::test]
+async fn where_nobody_knows_whose_an_item_is_only_a_404_of_all_clients_is_one() {
+    for (statuses, expected) in [
+        (&[404, 410][..], Some(410)),
+        (&[410, 404], Some(410)),
+        (&[404, 404], Some(404)),
+        // One that cannot say anything may be the one that sees it.
+        (&[404, 403], None),
+        (&[500, 404], None),
+        (&[500, 301], Some(301)),
+        (&[], None),
+    ] {
+        let says = |code: &u16| Scripted(Mutex::new(vec![status(*code, &[])]));
+        let clients: Vec<Scripted> = statuses.iter().map(says).collect();
+        let (log, clients) = (MemoryLog::default(), clients.iter().collect::<Vec<_>>());
+        let answered = answer(&clients, &SystemClock, &log, &batch(7)).await;
+        assert_eq!(answered.is_ok(), expected.is_some(), "{statuses:?}");
+        let found: Vec<u16> = log.taken().iter().map(|it| snapshot(it).status).collect();
+        assert_eq!(found, Vec::from_iter(expected), "{statuses:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

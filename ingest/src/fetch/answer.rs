@@ -1,6 +1,6 @@
 //! One batch of commands, answered: fetch, then append.
 
-use super::item::{FetchError, Target, fetch_item, owner_of};
+use super::item::{FetchError, Target, fetch, owner_of};
 use super::queue::{Batch, Patience};
 use crate::clock::Clock;
 use crate::github::GitHub;
@@ -36,10 +36,14 @@ impl AnswerError {
 
 /// Asks GitHub what `batch` wants to know and appends the answer, naming all gaps that ask.
 ///
+/// The clients are asked one after another until one answers something else than 404, which says
+/// only what its credential can see: an item that is private to another owner is no missing one. So
+/// a 404 is recorded where all say it, and one that cannot say anything leaves the batch unanswered.
+///
 /// # Errors
 /// See [`AnswerError`]; then nothing is known to be appended, and doing it again is harmless.
-pub async fn answer(
-    github: &impl GitHub,
+pub async fn answer<G: GitHub>(
+    clients: &[&G],
     clock: &impl Clock,
     log: &impl EventLog,
     batch: &Batch,
@@ -50,8 +54,19 @@ pub async fn answer(
         number: batch.key.number,
         gap_ids: batch.gap_ids(),
     };
-    let event = fetch_item(github, clock, &target).await?;
-    Ok(log.append(event).await?)
+    let (mut unseen, mut failed) = (None, None);
+    for github in clients {
+        match fetch(*github, clock, &target).await {
+            Ok((404, event)) => drop(unseen.get_or_insert(event)),
+            Ok((_, event)) => return Ok(log.append(event).await?),
+            Err(error) => drop(failed.get_or_insert(error)),
+        }
+    }
+    match (failed, unseen) {
+        (Some(error), _) => Err(error.into()),
+        (None, Some(event)) => Ok(log.append(event).await?),
+        (None, None) => Err(AnswerError::NoClient(batch.key.host.clone())),
+    }
 }
 
 /// The clients of all sources.
@@ -63,36 +78,42 @@ impl<G: GitHub> Clients<G> {
         Self(clients.into_iter().collect())
     }
 
-    /// The client to ask about a repository: its owner's, else any of its host.
-    pub fn of(&self, host: &str, repository: Option<&str>) -> Option<&G> {
-        self.place_of(host, repository)
-            .and_then(|place| self.at(place))
+    /// The clients to ask about a repository: its owner's, or where none is configured or the name
+    /// is not known, all of its host. Nobody guesses which of these may see it.
+    pub fn of(&self, host: &str, repository: Option<&str>) -> Vec<&G> {
+        let places = self.places_of(host, repository).into_iter();
+        places.map(|place| &self.0[place].1).collect()
     }
 
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        self.0.len()
+    /// How many lanes there are: one for each client, and one for what is not one client's: no
+    /// client's, or that of several that are asked one after another.
+    pub(super) fn lanes(&self) -> usize {
+        self.0.len() + 1
     }
 
-    /// The client at a place.
-    pub(super) fn at(&self, place: usize) -> Option<&G> {
-        self.0.get(place).map(|(_, github)| github)
+    /// The lane of what is asked about a repository.
+    pub(super) fn lane_of(&self, host: &str, repository: Option<&str>) -> usize {
+        match self.places_of(host, repository)[..] {
+            [only] => only,
+            _ => self.0.len(),
+        }
     }
 
-    /// The place of the client to ask about a repository.
-    pub(super) fn place_of(&self, host: &str, repository: Option<&str>) -> Option<usize> {
+    fn places_of(&self, host: &str, repository: Option<&str>) -> Vec<usize> {
         let owner = owner_of(repository);
-        let of_host = || {
-            let all = self.0.iter().enumerate();
-            all.filter(|(_, (_, github))| github.host() == host)
-        };
         let same = |configured: &Option<String>| match (configured, &owner) {
             (Some(configured), Some(owner)) => configured.eq_ignore_ascii_case(owner),
             _ => false,
         };
-        of_host()
-            .find(|(_, (configured, _))| same(configured))
-            .or_else(|| of_host().next())
-            .map(|(place, _)| place)
+        let all = self.0.iter().enumerate();
+        let of_host = all.filter(|(_, (_, github))| github.host() == host);
+        let mut places = Vec::new();
+        for (place, (configured, _)) in of_host {
+            if same(configured) {
+                return vec![place];
+            }
+            places.push(place);
+        }
+        places
     }
 }

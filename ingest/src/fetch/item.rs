@@ -97,6 +97,15 @@ pub async fn fetch_item(
     clock: &impl Clock,
     target: &Target,
 ) -> Result<Event, FetchError> {
+    Ok(fetch(github, clock, target).await?.1)
+}
+
+/// The same, with the status that the event tells.
+pub(super) async fn fetch(
+    github: &impl GitHub,
+    clock: &impl Clock,
+    target: &Target,
+) -> Result<(u16, Event), FetchError> {
     let (id, number) = (target.repository_id, target.number);
     let path = format!("/repositories/{id}/issues/{number}");
     let began_at = clock.now();
@@ -134,7 +143,7 @@ pub async fn fetch_item(
         301 | 404 | 410 => {}
         status => return Err(FetchError::of_status(path, status)),
     }
-    event(
+    let event = event(
         github,
         clock,
         target,
@@ -143,7 +152,8 @@ pub async fn fetch_item(
         &answer,
         snapshot,
         look,
-    )
+    )?;
+    Ok((answer.status, event))
 }
 
 #[allow(clippy::too_many_arguments, reason = "the last step of one function")]

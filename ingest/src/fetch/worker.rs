@@ -15,7 +15,8 @@
 //! read, and take the places of audits, which are buried unanswered: their detectors ask again (see
 //! [`super::Queue`]). Only where gaps alone fill a client's queue, no more are read, of any client,
 //! until one of them is answered; they stay on their topic. At most `concurrent_max` batches of each client are
-//! under way, and none waits for another client's limits.
+//! under way, and none waits for another client's limits. What several clients of a host may have to
+//! be asked about has a lane of its own, so it holds up none of theirs.
 //!
 //! **Faults**: an answer that fails is tried again, later each time. A panic stops the worker with
 //! an error: what panicked once would panic again, unseen, and its commands would wait for ever.
@@ -181,8 +182,7 @@ where
         .create_with_context(Rebalances::default())?;
     let topic = topics.refetches();
     consumer.subscribe(&[&topic])?;
-    // One lane more, for hosts without a client: they fail there, and wait for a configuration.
-    let lanes = clients.count() + 1;
+    let lanes = clients.lanes();
     let mut worker = Worker {
         topic,
         codec,
@@ -264,8 +264,7 @@ where
             Ok(command) => {
                 self.offsets.open(partition, offset);
                 let name = command.repository.as_deref();
-                let client = self.clients.place_of(&command.host, name);
-                let lane = client.unwrap_or(self.clients.count());
+                let lane = self.clients.lane_of(&command.host, name);
                 let placed = Placed {
                     command,
                     partition,
@@ -307,10 +306,8 @@ where
             let (topic, tombstones) = (self.topic.clone(), self.tombstones.clone());
             self.under_way.spawn(async move {
                 let result = async {
-                    let github = clients
-                        .at(lane)
-                        .ok_or_else(|| AnswerError::NoClient(batch.key.host.clone()))?;
-                    answer(github, &clock, &log, &batch).await?;
+                    let asked = clients.of(&batch.key.host, batch.repository());
+                    answer(&asked, &clock, &log, &batch).await?;
                     bury(&tombstones, &topic, &batch).await
                 }
                 .await;

@@ -34,6 +34,10 @@ fn time(second: i64) -> String {
 }
 
 fn webhook(second: i64, payload: &[u8]) -> Input {
+    webhook_of(5, second, payload)
+}
+
+fn webhook_of(repository_id: i64, second: i64, payload: &[u8]) -> Input {
     let event = Event {
         event_id: ids::webhook_event_id("github.com", &second.to_string(), payload),
         source: Source::Webhook,
@@ -43,7 +47,7 @@ fn webhook(second: i64, payload: &[u8]) -> Input {
         owner: Some("o".to_owned()),
         owner_id: Some(1),
         repository: Some("o/r".to_owned()),
-        repository_id: Some(5),
+        repository_id: Some(repository_id),
         number: Some(1),
         hook_target_id: None,
         occurred_at: None,
@@ -339,6 +343,26 @@ fn what_cannot_be_read_goes_to_the_dead_letters_and_stops_nothing() {
         _ => false,
     });
     assert!(of_the_last, "the last event's states are appended");
+}
+
+#[test]
+fn a_command_names_the_repository_though_its_batch_tells_nothing_of_it() {
+    let mut topics = Topics::default();
+    let mut task = open(MemoryStore::default(), &topics);
+    let named = json!({"repository": {"id": 5, "full_name": "o/r", "updated_at": time(1)}});
+    let named = webhook(10, &serde_json::to_vec(&named).unwrap());
+    let unreadable = webhook(11, b"{\"issue\": 7");
+    let of_another = webhook_of(6, 120, b"{}");
+    for (offset, mut input) in (0..).zip([named, unreadable, of_another]) {
+        input.offset = offset;
+        drive(&mut task, &mut topics, &[input], |_| true).unwrap();
+    }
+    let names = topics.appended.iter().filter_map(|output| match output {
+        Output::Refetch(command) => command.repository.as_deref(),
+        Output::Event(opened) => opened.repository.as_deref(),
+        _ => None,
+    });
+    assert_eq!(names.collect::<Vec<_>>(), ["o/r", "o/r"]);
 }
 
 #[test]

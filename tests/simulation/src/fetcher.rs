@@ -150,7 +150,12 @@ impl Fetcher {
 
     fn ask(&mut self, batch: Batch, counts: &mut Counts) {
         let catcher = Catcher::default();
-        match block_on(answer(self.github.as_ref(), &self.clock, &catcher, &batch)) {
+        match block_on(answer(
+            &[self.github.as_ref()],
+            &self.clock,
+            &catcher,
+            &batch,
+        )) {
             Ok(_) => {
                 let caught = catcher
                     .0

@@ -12,7 +12,7 @@ pub use input::Input;
 use crate::store::{Column, Position, Store, StoreError, Write};
 use attention::Attention;
 use gapless_core::detect::{Decision, Patience};
-use gapless_core::{Key, Record, State};
+use gapless_core::{Key, Kind, Record, State};
 use gapless_schemas::{
     Codec, DeadLetter, Event, PayloadForm, Refetch, Source, Timestamp, ids, version,
 };
@@ -308,14 +308,37 @@ impl<S: Store> Task<S> {
                 .unwrap_or_default();
             let now = self.position.now;
             let decisions = self.attention.decide(&key, &questions, now, live);
-            let name = repositories
-                .get(&(key.host.clone(), key.repository_id))
-                .cloned();
+            if decisions.is_empty() {
+                continue;
+            }
+            let name = self.full_name(&key, repositories)?;
             for decision in decisions {
                 outputs.push(self.carry_out(&key, name.clone(), decision));
             }
         }
         Ok(())
+    }
+
+    /// The name of the repository of `key`: the state's, else the last of the batch. A question is
+    /// mostly due in a batch that tells nothing of its repository, and by the owner in the name the
+    /// fetcher chooses the credential to ask with.
+    fn full_name(
+        &mut self,
+        key: &Key,
+        told: &BTreeMap<(String, i64), String>,
+    ) -> Result<Option<String>, StoreError> {
+        let repository = Key {
+            kind: Kind::Repository,
+            name: String::new(),
+            ..key.clone()
+        };
+        self.load(&repository)?;
+        let state = self.states.get(&repository);
+        let known = match state.and_then(|state| state.view(&repository, 0)) {
+            Some(Record::Repository(record)) => record.full_name,
+            _ => None,
+        };
+        Ok(known.or_else(|| told.get(&(key.host.clone(), key.repository_id)).cloned()))
     }
 
     fn carry_out(&self, key: &Key, repository: Option<String>, decision: Decision) -> Output {
