@@ -296,12 +296,15 @@ fn batch(number: i64) -> Batch {
 }
 
 #[tokio::test]
-async fn one_answer_names_the_gaps_of_all_commands_and_a_refusal_is_an_error() {
+async fn one_answer_names_the_gaps_of_all_commands_no_audits_and_a_refusal_is_an_error() {
     let log = MemoryLog::default();
     let gone = Scripted(Mutex::new(vec![status(410, &[])]));
-    answer(&[&gone], &SystemClock, &log, &batch(7))
-        .await
-        .unwrap();
+    let mut asked = batch(7);
+    let mut audit = asked.commands[0].clone();
+    audit.command.gap_id = "audit".into();
+    audit.command.urgency = gapless_schemas::Urgency::Audit;
+    asked.commands.push(audit);
+    answer(&[&gone], &SystemClock, &log, &asked).await.unwrap();
     let [event] = &log.taken()[..] else {
         panic!("one event")
     };

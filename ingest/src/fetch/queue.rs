@@ -322,10 +322,12 @@ impl ItemKey {
 }
 
 impl Batch {
-    /// The gaps that ask.
+    /// The gaps that ask. An audit's id is none: an answer that named it would leave a gap's state
+    /// that nobody ever opened.
     pub fn gap_ids(&self) -> BTreeSet<String> {
-        let ids = self.commands.iter().map(|placed| &placed.command.gap_id);
-        ids.cloned().collect()
+        let commands = self.commands.iter().map(|placed| &placed.command);
+        let of_gaps = commands.filter(|command| command.urgency == Urgency::Gap);
+        of_gaps.map(|command| command.gap_id.clone()).collect()
     }
 
     /// The repository's name by the last command that told one.
