@@ -258,10 +258,16 @@ pub fn decide(
             continue;
         }
         let (detector, evidence) = (question.detector.name(), &question.evidence);
+        // An audit's id is not that of the gap which its question may become: the gap's first command
+        // would pass for the audit's, which waits until no gap asks.
+        let asker = match question.urgency {
+            Urgency::Gap => detector,
+            Urgency::Audit => "audit",
+        };
         let known = standing.gaps.first().cloned();
         let gap_id = known
             .clone()
-            .unwrap_or_else(|| ids::gap_id(detector, subject, evidence, watch.closed));
+            .unwrap_or_else(|| ids::gap_id(asker, subject, evidence, watch.closed));
         if known.is_none() && question.urgency == Urgency::Gap {
             standing.gaps.push(gap_id.clone());
             decisions.push(Decision::Append(GapEvent::Opened {
@@ -513,5 +519,24 @@ mod tests {
         assert_eq!(decide(&mut watch, "s", &urgent, at(50), &PATIENCE), []);
         let decisions = decide(&mut watch, "s", &urgent, at(60), &PATIENCE);
         assert_eq!((opened(&decisions).len(), asked(&decisions)), (1, 1));
+    }
+
+    #[test]
+    fn the_command_of_a_gap_is_never_taken_for_that_of_an_audit_before() {
+        let commands = |decisions: Vec<Decision>| -> Vec<String> {
+            let commands = decisions.into_iter().filter_map(|decision| match decision {
+                Decision::Ask { command_id, .. } => Some(command_id),
+                Decision::Append(_) => None,
+            });
+            commands.collect()
+        };
+        let mut watch = Watch::default();
+        let [audit, urgent] = [Urgency::Audit, Urgency::Gap].map(|urgency| [question(urgency)]);
+        watch.notice(&audit, at(0), &PATIENCE);
+        let of_audit = commands(decide(&mut watch, "s", &audit, at(100), &PATIENCE));
+        decide(&mut watch, "s", &urgent, at(110), &PATIENCE);
+        let of_gap = commands(decide(&mut watch, "s", &urgent, at(120), &PATIENCE));
+        assert_eq!((of_audit.len(), of_gap.len()), (1, 1));
+        assert_ne!(of_audit, of_gap);
     }
 }
