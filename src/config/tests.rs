@@ -403,10 +403,13 @@ fn a_misspelt_variable_is_a_fault_and_a_strangers_is_not() {
 #[test]
 fn a_demo_passes_over_what_the_environment_tells_up() {
     let demo = |name: &str, value: &str| {
-        demo_settings(Given {
-            environment: [(name.to_owned(), value.to_owned())].into(),
-            ..Given::default()
-        })
+        demo_settings(
+            Given {
+                environment: [(name.to_owned(), value.to_owned())].into(),
+                ..Given::default()
+            },
+            Path::new("gapless-demo"),
+        )
     };
     for name in [
         "GAPLESS_HOST",
