@@ -28,10 +28,17 @@ impl Figures {
             .created_at
             .map(|created_at| Life::walk(created_at, &state.transitions, None, false));
         let count = |turn| life.as_ref().map_or(0, |life| life.count(turn));
+        // The timeline tells some closings a second earlier or later than the issue itself, whose
+        // `closed_at` stands beside this.
+        let closed_at = life
+            .as_ref()
+            .and_then(Life::closed_at)
+            .map(|told| state.closed_at.unwrap_or(told));
         let close_seconds = state
             .created_at
-            .zip(life.as_ref().and_then(Life::closed_at))
-            .map(|(created_at, closed_at)| closed_at.as_seconds() - created_at.as_seconds());
+            .zip(closed_at)
+            .map(|(created_at, closed_at)| closed_at.as_seconds() - created_at.as_seconds())
+            .filter(|seconds| *seconds >= 0);
         Self {
             close_seconds,
             closed_count: count(Turn::Closed),

@@ -96,6 +96,37 @@ fn a_closing_has_a_reason_and_a_length_as_long_as_it_holds() {
 }
 
 #[test]
+fn close_seconds_last_until_the_closing_that_the_issue_shows() {
+    for (what, transitions, closed_at, expected) in [
+        ("closed", &[(Closed, 3)][..], Some(day(3)), Some(3 * 86_400)),
+        (
+            "the timeline tells it a second later",
+            &[(Closed, 3)],
+            Some(day(3).plus_seconds(-1)),
+            Some(3 * 86_400 - 1),
+        ),
+        (
+            "reopened",
+            &[(Closed, 3), (Reopened, 4)],
+            Some(day(3)),
+            None,
+        ),
+        (
+            "closed before it was opened: clocks that contradict",
+            &[(Closed, 3)],
+            Some(day(-1)),
+            None,
+        ),
+    ] {
+        let state = Issue {
+            closed_at,
+            ..issue(transitions, None)
+        };
+        assert_eq!(Figures::of(&state).close_seconds, expected, "{what}");
+    }
+}
+
+#[test]
 fn a_transferred_or_deleted_issue_counts_nowhere() {
     for presence in [Presence::Moved, Presence::Gone] {
         let state = Issue {
