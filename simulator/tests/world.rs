@@ -1,6 +1,8 @@
 //! The world keeps GitHub's rules, and its truth adds up.
 
-use gapless_simulator::truth::{Explanation, ItemState, ItemTruth, TransitionKind};
+use gapless_simulator::truth::{
+    DayKey, Explanation, ItemState, ItemTruth, TransitionKind, WAITING_DAYS,
+};
 use gapless_simulator::{Delivery, Options, PayloadForm, World};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -149,27 +151,22 @@ fn what_is_open_is_the_sum_of_all_deltas() {
         let open_issues = issues
             .filter(|item| item.repository_id == repository.id && item.state == ItemState::Open)
             .count() as i64;
-        let rows = truth.pull_requests_daily();
-        let rows: Vec<_> = rows
+        let pulls = truth.pull_requests_daily();
+        let pulls = pulls
             .iter()
-            .filter(|row| row.repository_id == repository.id)
-            .collect();
+            .filter(|(key, _)| key.repository_id == repository.id);
         assert_eq!(
-            rows.iter().map(|row| row.open_delta).sum::<i64>(),
+            pulls.map(|(_, row)| row.open_delta).sum::<i64>(),
             open_pulls
         );
-        assert_eq!(rows.last().map_or(0, |row| row.open), open_pulls);
-        assert!(rows.iter().all(|row| row.open >= 0));
-        let rows = truth.issues_daily();
-        let rows: Vec<_> = rows
+        let issues = truth.issues_daily();
+        let issues = issues
             .iter()
-            .filter(|row| row.repository_id == repository.id)
-            .collect();
+            .filter(|(key, _)| key.repository_id == repository.id);
         assert_eq!(
-            rows.iter().map(|row| row.open_delta).sum::<i64>(),
+            issues.map(|(_, row)| row.open_delta).sum::<i64>(),
             open_issues
         );
-        assert!(rows.iter().all(|row| row.open >= 0));
         assert_eq!(repository.open_items, open_pulls + open_issues);
     }
 }
@@ -243,36 +240,77 @@ fn bodies_have_githubs_size_and_the_compact_form_is_much_smaller() {
     assert!(compact * 3 < complete);
 }
 
-/// Counts anew from each item's intervals what the daily rows sum up from deltas.
+/// Since when an item is open and no draft at the day's end, and whether it is open at all; found
+/// by looking at that day alone, not by walking from day to day.
+fn at_end(item: &ItemTruth, opened_as_draft: bool, day: i32) -> (bool, Option<i32>) {
+    if item.created_at.day() > day {
+        return (false, None);
+    }
+    let (mut open, mut draft, mut since) = (true, opened_as_draft, item.created_at.day());
+    for transition in item.transitions.iter().filter(|t| t.at.day() <= day) {
+        match transition.kind {
+            TransitionKind::Closed | TransitionKind::Merged => open = false,
+            TransitionKind::Reopened => (open, since) = (true, transition.at.day()),
+            TransitionKind::ReadyForReview => (draft, since) = (false, transition.at.day()),
+            TransitionKind::ConvertedToDraft => draft = true,
+        }
+    }
+    (open, (open && !draft).then_some(since))
+}
+
+/// Beside the sums of deltas up to a day, of one repository and author: what its items say.
+fn assert_sums(deltas: &[(&DayKey, i64, [i64; WAITING_DAYS.len()])], items: &[(&ItemTruth, bool)]) {
+    for (key, ..) in deltas {
+        let same =
+            |repository: u64, author: &str| repository == key.repository_id && author == key.author;
+        let items = items
+            .iter()
+            .filter(|(item, _)| same(item.repository_id, &item.author))
+            .map(|(item, draft)| at_end(item, *draft, key.day));
+        let (mut open, mut awaiting) = (0, [0; WAITING_DAYS.len()]);
+        for (is_open, since) in items {
+            open += i64::from(is_open);
+            for (days, awaiting) in WAITING_DAYS.iter().zip(&mut awaiting) {
+                *awaiting += i64::from(since.is_some_and(|since| key.day - since >= *days));
+            }
+        }
+        let (mut open_sum, mut awaiting_sum) = (0, [0; WAITING_DAYS.len()]);
+        let until = deltas
+            .iter()
+            .filter(|(other, ..)| same(other.repository_id, &other.author) && other.day <= key.day);
+        for (_, delta, deltas) in until {
+            open_sum += delta;
+            for (sum, delta) in awaiting_sum.iter_mut().zip(deltas) {
+                *sum += delta;
+            }
+        }
+        assert_eq!((open_sum, awaiting_sum), (open, awaiting), "{key:?}");
+    }
+}
+
 #[test]
-fn what_is_open_at_a_days_end_is_what_the_items_intervals_say() {
+fn what_is_open_and_waits_at_a_days_end_is_the_sum_of_all_deltas_up_to_it() {
     let mut world = World::new(options(10));
     run(&mut world);
     let truth = world.truth();
-    let open_at_end = |item: &ItemTruth, day: i32| {
-        let mut open = item.created_at.day() <= day;
-        let until = item.transitions.iter().filter(|t| t.at.day() <= day);
-        for transition in until {
-            match transition.kind {
-                TransitionKind::Closed | TransitionKind::Merged => open = false,
-                TransitionKind::Reopened => open = true,
-                TransitionKind::ReadyForReview | TransitionKind::ConvertedToDraft => {}
-            }
-        }
-        open
-    };
-    for row in truth.pull_requests_daily() {
-        let pulls = truth.pull_requests.iter().map(|pull| &pull.item);
-        let open = pulls.filter(|item| item.repository_id == row.repository_id);
-        let open = open.filter(|item| open_at_end(item, row.day)).count();
-        assert_eq!(row.open, open as i64, "{row:?}");
-    }
-    for row in truth.issues_daily() {
-        let issues = truth.issues.iter().map(|issue| &issue.item);
-        let open = issues.filter(|item| item.repository_id == row.repository_id);
-        let open = open.filter(|item| open_at_end(item, row.day)).count();
-        assert_eq!(row.open, open as i64, "{row:?}");
-    }
+    let rows = truth.pull_requests_daily();
+    let deltas: Vec<_> = rows
+        .iter()
+        .map(|(key, row)| (key, row.open_delta, row.awaiting_delta))
+        .collect();
+    let pulls = truth.pull_requests.iter();
+    let items: Vec<_> = pulls
+        .map(|pull| (&pull.item, pull.opened_as_draft))
+        .collect();
+    assert_sums(&deltas, &items);
+    let rows = truth.issues_daily();
+    let deltas: Vec<_> = rows
+        .iter()
+        .map(|(key, row)| (key, row.open_delta, row.awaiting_delta))
+        .collect();
+    let issues = truth.issues.iter();
+    let items: Vec<_> = issues.map(|issue| (&issue.item, false)).collect();
+    assert_sums(&deltas, &items);
 }
 
 #[test]

@@ -1,19 +1,41 @@
 //! Every figure beside the simulator's own truth.
 //!
-//! Both sides are written as names and values ("pull request 12/34 title" → text), the system's
-//! from the views that dashboards read; what one side has and the other lacks is a difference too.
+//! The views that dashboards read, row by row and column by column: a row that one side has and the
+//! other lacks is a difference too, and NULL is neither 0 nor false nor an empty text. What is not
+//! compared stands in [`EXCLUDED`], and nowhere else.
+
+mod rows;
 
 use crate::query::Reader;
 use crate::system::Places;
 use anyhow::{Context, Result};
+use gapless_projections::catalogue::VIEWS;
+use gapless_projections::table::{Column, Type};
 use gapless_simulator::Truth;
-use gapless_simulator::truth::ItemTruth;
+use rows::{Row, Shown, shown};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Names of figures and their values; zeros and nothings are left out on both sides.
-type Figures = BTreeMap<String, String>;
+/// Columns that are not compared, whichever view has them, and why.
+const EXCLUDED: [(&[&str], &str); 4] = [
+    (
+        &["version", "topic", "partition", "offset"],
+        "where the row was made of, which is no fact of GitHub's",
+    ),
+    (
+        &["first_seen_at", "listed_until"],
+        "when Gapless looked, which is no fact of GitHub's",
+    ),
+    (
+        &["html_url"],
+        "items of a renamed repository keep the address that they were last shown with, and GitHub redirects it",
+    ),
+    (
+        &["head_changes", "review_cycles"],
+        "of a push whose delivery was lost, GitHub tells the commits but not when they became the head",
+    ),
+];
 
 /// What came of the comparison.
 pub(super) struct Compared {
@@ -34,32 +56,26 @@ pub(super) struct DetectorGaps {
 
 pub(super) async fn with_truth(places: &Places, truth: &Truth) -> Result<Compared> {
     let reader = Reader::new(places)?;
-    let ours = system_figures(&reader).await?;
-    let theirs = truth_figures(truth);
-    let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
-    let wrong = names.iter().filter_map(|name| {
-        let (ours, theirs) = (ours.get(*name), theirs.get(*name));
-        let show = |value: Option<&String>| value.map_or("nothing", String::as_str).to_owned();
-        (ours != theirs).then(|| {
-            format!(
-                "{name}: Gapless says {}, the truth is {}",
-                show(ours),
-                show(theirs)
-            )
-        })
-    });
-    let wrong = wrong.collect();
-    let completeness = reader
-        .rows("SELECT sum(known) / sum(known + lacking) AS completeness FROM gapless.completeness")
-        .await?
-        .first()
-        .and_then(|row| row["completeness"].as_f64())
-        .unwrap_or(0.0);
-    Ok(Compared {
-        figures: names.len(),
-        wrong,
-        completeness,
-    })
+    let mut compared = Compared {
+        figures: 0,
+        wrong: Vec::new(),
+        completeness: reader
+            .rows("SELECT sum(known) / sum(known + lacking) AS completeness FROM gapless.completeness")
+            .await?
+            .first()
+            .and_then(|row| row["completeness"].as_f64())
+            .unwrap_or(0.0),
+    };
+    for shown in shown(truth) {
+        let columns = compared_columns(shown.view);
+        let ours = reader.rows(&query(shown.view, &columns)).await?;
+        let ours = ours.into_iter().filter_map(|row| match row {
+            Value::Object(row) => Some(row),
+            _ => None,
+        });
+        compared.add(shown, &columns, ours.collect());
+    }
+    Ok(compared)
 }
 
 pub(super) async fn gaps(places: &Places) -> Result<Vec<DetectorGaps>> {
@@ -91,188 +107,148 @@ pub(super) async fn answers(places: &Places) -> Result<Answers> {
     Ok(serde_json::from_value(row)?)
 }
 
-async fn system_figures(reader: &Reader) -> Result<Figures> {
-    let mut figures = Figures::new();
-    let pull_requests = "SELECT repository_id, number, title, state, author, labels, assignees, toString(comments) AS comments, \
-        toUnixTimestamp(created_at) AS created_at, toUnixTimestamp(closed_at) AS closed_at, \
-        toString(draft) AS draft, toString(merged) AS merged, toUnixTimestamp(merged_at) AS merged_at, \
-        base_ref, head_ref, head_sha, requested_reviewers, toString(additions) AS additions, \
-        toString(deletions) AS deletions, toString(changed_files) AS changed_files, toString(commits) AS commits \
-        FROM gapless.pull_requests";
-    add_rows(
-        &mut figures,
-        "pull request",
-        &["repository_id", "number"],
-        reader.rows(pull_requests).await?,
-    );
-    let issues = "SELECT repository_id, number, title, state, author, labels, assignees, toString(comments) AS comments, \
-        toUnixTimestamp(created_at) AS created_at, toUnixTimestamp(closed_at) AS closed_at FROM gapless.issues";
-    add_rows(
-        &mut figures,
-        "issue",
-        &["repository_id", "number"],
-        reader.rows(issues).await?,
-    );
-    let repositories = "SELECT repository_id, repository AS full_name, toString(archived) AS archived, default_branch \
-        FROM gapless.repositories";
-    add_rows(
-        &mut figures,
-        "repository",
-        &["repository_id"],
-        reader.rows(repositories).await?,
-    );
-    let pull_requests_daily = "SELECT repository_id, toString(day) AS day, sum(opened) AS opened, sum(merged) AS merged, \
-        sum(closed_unmerged) AS closed_unmerged, sum(reopened) AS reopened, sum(open_delta) AS open_delta \
-        FROM gapless.pull_requests_daily GROUP BY repository_id, day";
-    add_rows(
-        &mut figures,
-        "pull requests daily",
-        &["repository_id", "day"],
-        reader.rows(pull_requests_daily).await?,
-    );
-    let issues_daily = "SELECT repository_id, toString(day) AS day, sum(opened) AS opened, sum(closed) AS closed, \
-        sum(reopened) AS reopened, sum(open_delta) AS open_delta FROM gapless.issues_daily GROUP BY repository_id, day";
-    add_rows(
-        &mut figures,
-        "issues daily",
-        &["repository_id", "day"],
-        reader.rows(issues_daily).await?,
-    );
-    Ok(figures)
-}
-
-fn add_rows(figures: &mut Figures, what: &str, keys: &[&str], rows: Vec<Value>) {
-    for row in rows {
-        let Value::Object(fields) = row else { continue };
-        let key: Vec<String> = keys.iter().map(|key| text(&fields[*key])).collect();
-        let key = key.join("/");
-        for (name, value) in fields
+impl Compared {
+    fn add(&mut self, shown: Shown, columns: &[Column], ours: Vec<Row>) {
+        let (ours, theirs) = (by_key(shown.key, ours), by_key(shown.key, shown.rows));
+        let keys: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+        let columns = columns.iter().map(|column| column.name);
+        let names: Vec<&str> = columns.filter(|name| !shown.key.contains(name)).collect();
+        for (key, name) in keys
             .iter()
-            .filter(|(name, _)| !keys.contains(&name.as_str()))
+            .flat_map(|key| names.iter().map(move |name| (*key, *name)))
         {
-            add(figures, what, &key, name, text(value));
+            let ours = ours.get(key).and_then(|row| row.get(name));
+            let theirs = theirs.get(key).and_then(|row| row.get(name));
+            self.figures += 1;
+            if ours != theirs {
+                let (view, ours, theirs) = (shown.view, told(ours), told(theirs));
+                self.wrong.push(format!(
+                    "{view} {key} {name}: Gapless says {ours}, the truth is {theirs}"
+                ));
+            }
         }
     }
 }
 
-fn add(figures: &mut Figures, what: &str, key: &str, name: &str, value: String) {
-    if !matches!(value.as_str(), "" | "0" | "false") {
-        figures.insert(format!("{what} {key} {name}"), value);
+/// Rows under their keys; a second one of a key is a row of its own, which the truth never has.
+fn by_key(key: &[&str], rows: Vec<Row>) -> BTreeMap<String, Row> {
+    let mut found = BTreeMap::new();
+    for row in rows {
+        let parts: Vec<String> = key.iter().map(|name| told(row.get(*name))).collect();
+        let mut key = parts.join("/");
+        while found.contains_key(&key) {
+            key.push_str(" again");
+        }
+        found.insert(key, row);
     }
+    found
 }
 
-fn text(value: &Value) -> String {
+fn told(value: Option<&Value>) -> String {
     match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
+        None => "nothing".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
     }
 }
 
-fn truth_figures(truth: &Truth) -> Figures {
-    let mut figures = Figures::new();
-    for pull in &truth.pull_requests {
-        let key = add_item(&mut figures, "pull request", &pull.item);
-        let mut reviewers = pull.requested_reviewers.clone();
-        reviewers.sort_unstable();
-        for (name, value) in [
-            ("draft", pull.draft.to_string()),
-            ("merged", pull.merged().to_string()),
+/// The columns of a view but the excluded ones.
+fn compared_columns(view: &str) -> Vec<Column> {
+    let view = VIEWS.iter().find(|known| known.name() == view);
+    let mut columns = view.map(|view| view.columns()).unwrap_or_default();
+    columns.retain(|column| {
+        !EXCLUDED
+            .iter()
+            .any(|(names, _)| names.contains(&column.name))
+    });
+    columns
+}
+
+fn query(view: &str, columns: &[Column]) -> String {
+    let columns = columns.iter().map(|column| {
+        let name = column.name;
+        match column.ty {
+            Type::Time | Type::Nullable(&Type::Time) => {
+                format!("toUnixTimestamp64Milli(v.{name}) AS {name}")
+            }
+            Type::Percentiles => format!("finalizeAggregation(v.{name}) AS {name}"),
+            // Until now while it is open: then there is nothing to compare it with.
+            _ if name == "open_seconds" => {
+                format!("if(v.state = 'open', NULL, v.{name}) AS {name}")
+            }
+            _ => format!("v.{name}"),
+        }
+    });
+    let columns = columns.collect::<Vec<_>>().join(", ");
+    format!("SELECT {columns} FROM gapless.{view} AS v")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rows::row;
+    use super::*;
+    use gapless_simulator::{Options, World};
+
+    #[test]
+    fn a_column_of_a_compared_view_is_compared_or_excluded_with_its_reason() {
+        let mut world = World::new(Options {
+            repositories: 2,
+            changes: 300,
+            ..Options::default()
+        });
+        while world.step().is_some() {}
+        let mut views = Vec::new();
+        for shown in shown(&world.truth()) {
+            views.extend(VIEWS.iter().find(|view| view.name() == shown.view));
+            let columns = compared_columns(shown.view);
+            let columns: BTreeSet<&str> = columns.iter().map(|column| column.name).collect();
+            assert!(!shown.rows.is_empty(), "{}", shown.view);
+            for row in &shown.rows {
+                let told: BTreeSet<&str> = row.keys().map(String::as_str).collect();
+                assert_eq!(told, columns, "{}", shown.view);
+            }
+        }
+        let columns: Vec<&str> = (views.iter())
+            .flat_map(|view| view.columns())
+            .map(|column| column.name)
+            .collect();
+        for name in EXCLUDED.iter().flat_map(|(names, _)| *names) {
+            assert!(
+                columns.contains(name),
+                "{name} is no column of a compared view"
+            );
+        }
+    }
+
+    #[test]
+    fn null_differs_from_nothing_zero_and_false() {
+        let mut columns = compared_columns("repositories");
+        columns.retain(|column| ["repository_id", "private"].contains(&column.name));
+        let one = |private: Value| vec![row([("repository_id", 1.into()), ("private", private)])];
+        for (what, ours, wrong) in [
+            ("the same", one(Value::Null), 0),
+            ("false", one(false.into()), 1),
+            ("0", one(0.into()), 1),
+            ("an empty text", one("".into()), 1),
+            ("no row", Vec::new(), 1),
             (
-                "merged_at",
-                pull.merged_at
-                    .map(|at| at.as_seconds().to_string())
-                    .unwrap_or_default(),
+                "a row twice",
+                [one(Value::Null), one(Value::Null)].concat(),
+                1,
             ),
-            ("base_ref", pull.base_ref.clone()),
-            ("head_ref", pull.head_ref.clone()),
-            ("head_sha", pull.head_sha.clone()),
-            ("requested_reviewers", reviewers.join(",")),
-            ("additions", pull.additions.to_string()),
-            ("deletions", pull.deletions.to_string()),
-            ("changed_files", pull.changed_files.to_string()),
-            ("commits", pull.commits.to_string()),
         ] {
-            add(&mut figures, "pull request", &key, name, value);
+            let shown = Shown {
+                view: "repositories",
+                key: &["repository_id"],
+                rows: one(Value::Null),
+            };
+            let mut compared = Compared {
+                figures: 0,
+                wrong: Vec::new(),
+                completeness: 1.0,
+            };
+            compared.add(shown, &columns, ours);
+            assert_eq!(compared.wrong.len(), wrong, "{what}");
         }
     }
-    for issue in &truth.issues {
-        add_item(&mut figures, "issue", &issue.item);
-    }
-    for repository in &truth.repositories {
-        let key = repository.id.to_string();
-        add(
-            &mut figures,
-            "repository",
-            &key,
-            "full_name",
-            repository.full_name.clone(),
-        );
-        add(
-            &mut figures,
-            "repository",
-            &key,
-            "archived",
-            repository.archived.to_string(),
-        );
-        add(
-            &mut figures,
-            "repository",
-            &key,
-            "default_branch",
-            repository.default_branch.clone(),
-        );
-    }
-    for day in truth.pull_requests_daily() {
-        let key = format!("{}/{}", day.repository_id, super::day_text(day.day));
-        for (name, value) in [
-            ("opened", day.opened.to_string()),
-            ("merged", day.merged.to_string()),
-            ("closed_unmerged", day.closed_unmerged.to_string()),
-            ("reopened", day.reopened.to_string()),
-            ("open_delta", day.open_delta.to_string()),
-        ] {
-            add(&mut figures, "pull requests daily", &key, name, value);
-        }
-    }
-    for day in truth.issues_daily() {
-        let key = format!("{}/{}", day.repository_id, super::day_text(day.day));
-        for (name, value) in [
-            ("opened", day.opened.to_string()),
-            ("closed", day.closed.to_string()),
-            ("reopened", day.reopened.to_string()),
-            ("open_delta", day.open_delta.to_string()),
-        ] {
-            add(&mut figures, "issues daily", &key, name, value);
-        }
-    }
-    figures
-}
-
-fn add_item(figures: &mut Figures, what: &str, item: &ItemTruth) -> String {
-    let key = format!("{}/{}", item.repository_id, item.number);
-    let sorted = |names: &[String]| {
-        let mut names = names.to_vec();
-        names.sort_unstable();
-        names.join(",")
-    };
-    for (name, value) in [
-        ("title", item.title.clone()),
-        ("state", item.state.name().to_owned()),
-        ("author", item.author.clone()),
-        ("labels", sorted(&item.labels)),
-        ("assignees", sorted(&item.assignees)),
-        ("comments", item.comments.to_string()),
-        ("created_at", item.created_at.as_seconds().to_string()),
-        (
-            "closed_at",
-            item.closed_at
-                .map(|at| at.as_seconds().to_string())
-                .unwrap_or_default(),
-        ),
-    ] {
-        add(figures, what, &key, name, value);
-    }
-    key
 }

@@ -9,9 +9,12 @@
 //! and all its transitions. Both appear in [`Truth::explained`] under the number they left.
 
 mod daily;
+mod figures;
+#[cfg(test)]
+mod told;
 mod view;
 
-pub use daily::{IssuesDay, PullRequestsDay};
+pub use daily::{DayKey, IssuesDay, PullRequestsDay, WAITING_DAYS};
 
 use gapless_schemas::Timestamp;
 
@@ -39,6 +42,10 @@ pub struct RepositoryTruth {
     pub name: String,
     /// `owner/name`.
     pub full_name: String,
+    /// The login of its owner.
+    pub owner: String,
+    /// The id of its owner.
+    pub owner_id: u64,
     /// Names it had before, oldest first.
     pub former_names: Vec<String>,
     /// Its description now.
@@ -152,12 +159,16 @@ pub struct PullRequestTruth {
     pub merged_at: Option<Timestamp>,
     /// The login of who merged it.
     pub merged_by: Option<String>,
+    /// The id of who merged it.
+    pub merged_by_id: Option<u64>,
     /// The branch it comes from.
     pub head_ref: String,
     /// The commit that branch points to.
     pub head_sha: String,
     /// The branch it goes to.
     pub base_ref: String,
+    /// When its first commit was authored.
+    pub first_commit_at: Timestamp,
     /// Lines added.
     pub additions: u32,
     /// Lines deleted.
@@ -188,6 +199,8 @@ pub struct ReviewTruth {
     pub id: u64,
     /// The login of who gave it.
     pub user: String,
+    /// True where that is a bot.
+    pub user_is_bot: bool,
     /// `approved`, `changes_requested`, `commented` or `dismissed`.
     pub state: &'static str,
     /// When it was submitted.

@@ -5,10 +5,11 @@ use super::{
     RepositoryTruth, ReviewTruth, TransitionKind, TransitionTruth, Truth,
 };
 use crate::account::AccountKind;
-use crate::item::{Issue, PullRequest, Thread};
+use crate::item::{Issue, PullRequest, Thread, TimelineKind};
 use crate::render::{DEFAULT_BRANCH, visibility};
 use crate::repository::{LABELS, Repository, Slot};
 use crate::world::World;
+use gapless_schemas::Timestamp;
 
 impl World {
     /// What is true after the changes so far.
@@ -60,6 +61,8 @@ impl World {
             id: repository.id,
             name: repository.name.clone(),
             full_name: self.renderer.full_name(repository),
+            owner: self.options().organisation_login.clone(),
+            owner_id: self.options().organisation_id,
             former_names: repository.former_names.clone(),
             description: repository.description.clone(),
             visibility: visibility(repository.private),
@@ -93,9 +96,13 @@ impl World {
             opened_as_draft: first_change.unwrap_or(pull.draft),
             merged_at: pull.merged_at,
             merged_by: pull.merged_by.map(|account| self.login(account)),
+            merged_by_id: pull
+                .merged_by
+                .map(|account| self.renderer.accounts.members[account].id),
             head_ref: pull.head_ref.clone(),
             head_sha: pull.head_sha.clone(),
             base_ref: pull.base_ref.clone(),
+            first_commit_at: first_commit_at(&pull.thread),
             additions: pull.additions,
             deletions: pull.deletions,
             changed_files: pull.changed_files,
@@ -108,6 +115,8 @@ impl World {
                 .map(|review| ReviewTruth {
                     id: review.id,
                     user: self.login(review.author),
+                    user_is_bot: self.renderer.accounts.members[review.author].kind
+                        == AccountKind::Bot,
                     state: review.state.name(),
                     submitted_at: review.submitted_at,
                 })
@@ -180,4 +189,12 @@ impl World {
         logins.sort();
         logins
     }
+}
+
+/// A pull request begins with a commit, of which its timeline tells first.
+fn first_commit_at(thread: &Thread) -> Timestamp {
+    let committed = thread.timeline.iter().filter_map(|entry| {
+        matches!(entry.kind, TimelineKind::Committed { .. }).then_some(entry.at)
+    });
+    committed.min().unwrap_or(thread.created_at)
 }

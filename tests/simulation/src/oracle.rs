@@ -17,7 +17,7 @@ use gapless_schemas::{
     Transition, TransitionKind,
 };
 use gapless_simulator::Truth;
-use gapless_simulator::truth::{self, ItemTruth, TransitionTruth};
+use gapless_simulator::truth::{self, DayKey, ItemTruth, TransitionTruth};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Figures = BTreeMap<String, String>;
@@ -47,7 +47,7 @@ pub(crate) fn differences(
         let show = |figures: &Figures| {
             figures
                 .get(name)
-                .map_or("nothing", String::as_str)
+                .map_or("no such figure", String::as_str)
                 .to_owned()
         };
         let (ours, theirs) = (show(&ours), show(&theirs));
@@ -233,42 +233,34 @@ impl States<'_> {
     }
 }
 
-/// Buckets by repository and day, summed over authors.
+/// Every figure of the daily rollups, by repository, day and author. The repository's name is none:
+/// it is as the records told it, and only the view shows the one of now.
 fn add_daily(sink: &Sink, figures: &mut Figures) {
-    const SUMMED: [(&str, &[&str]); 2] = [
-        (
-            "pull_requests_daily",
-            &[
-                "opened",
-                "merged",
-                "closed_unmerged",
-                "reopened",
-                "open_delta",
-            ],
-        ),
-        (
-            "issues_daily",
-            &["opened", "closed", "reopened", "open_delta"],
-        ),
-    ];
-    for (table, names) in SUMMED {
+    for table in ["pull_requests_daily", "issues_daily"] {
         let rollup = ROLLUPS.iter().find(|rollup| rollup.table.name == table);
         let rollup = rollup.expect("it is in the catalogue");
-        let mut sums: BTreeMap<(i64, i64, &str), i64> = BTreeMap::new();
         for row in sink.tables.rows(&rollup.table) {
-            let number = |name: &str| match row[name] {
-                Cell::Int(number) => number,
-                _ => panic!("{table}.{name} is no number"),
-            };
-            for name in names {
-                let key = (number("repository_id"), number("day"), *name);
-                *sums.entry(key).or_default() += number(name);
+            let key = ["repository_id", "day", "author", "author_is_bot"];
+            let what = daily(table, key.map(|name| cell(&row[name])));
+            let names = rollup.figures.iter().map(|figure| figure.column.name);
+            for name in names.filter(|name| *name != "repository") {
+                add(figures, &what, name, cell(&row[name]));
             }
         }
-        for ((repository, day, name), sum) in sums {
-            let what = format!("{table} {repository} day {day}");
-            add(figures, &what, name, sum.to_string());
-        }
+    }
+}
+
+fn daily(table: &str, [repository_id, day, author, is_bot]: [String; 4]) -> String {
+    format!("{table} {repository_id} day {day} by {author} (bot: {is_bot})")
+}
+
+fn cell(cell: &Cell) -> String {
+    match cell {
+        Cell::Null => NOTHING.to_owned(),
+        Cell::Int(number) => number.to_string(),
+        Cell::Unsigned(number) => number.to_string(),
+        Cell::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Cell::List(cells) => cells.iter().map(self::cell).collect::<Vec<_>>().join(","),
     }
 }
 
@@ -317,24 +309,43 @@ fn of_truth(truth: &Truth) -> Figures {
         add("archived", repository.archived.to_string());
         add("default branch", repository.default_branch.clone());
     }
-    for day in truth.pull_requests_daily() {
-        let what = format!("pull_requests_daily {} day {}", day.repository_id, day.day);
-        let mut add = |name: &str, value: String| add(&mut figures, &what, name, value);
-        add("opened", day.opened.to_string());
-        add("merged", day.merged.to_string());
-        add("closed_unmerged", day.closed_unmerged.to_string());
-        add("reopened", day.reopened.to_string());
-        add("open_delta", day.open_delta.to_string());
+    for (key, row) in truth.pull_requests_daily() {
+        let what = daily("pull_requests_daily", true_key(&key));
+        add_true_day(&mut figures, &what, row.counts(), &row.durations());
     }
-    for day in truth.issues_daily() {
-        let what = format!("issues_daily {} day {}", day.repository_id, day.day);
-        let mut add = |name: &str, value: String| add(&mut figures, &what, name, value);
-        add("opened", day.opened.to_string());
-        add("closed", day.closed.to_string());
-        add("reopened", day.reopened.to_string());
-        add("open_delta", day.open_delta.to_string());
+    for (key, row) in truth.issues_daily() {
+        let what = daily("issues_daily", true_key(&key));
+        add_true_day(&mut figures, &what, row.counts(), &row.durations());
     }
     figures
+}
+
+fn true_key(key: &DayKey) -> [String; 4] {
+    let is_bot = i64::from(key.author_is_bot);
+    [
+        key.repository_id.to_string(),
+        key.day.to_string(),
+        key.author.clone(),
+        is_bot.to_string(),
+    ]
+}
+
+fn add_true_day(
+    figures: &mut Figures,
+    what: &str,
+    counts: Vec<(&str, i64)>,
+    durations: &[(&str, &str, &[i64])],
+) {
+    for (name, count) in counts {
+        add(figures, what, name, count.to_string());
+    }
+    for (count, seconds, all) in durations {
+        let mut all = all.to_vec();
+        all.sort_unstable();
+        add(figures, what, count, all.len().to_string());
+        let all: Vec<String> = all.iter().map(i64::to_string).collect();
+        add(figures, what, seconds, all.join(","));
+    }
 }
 
 fn add_item(figures: &mut Figures, what: &str, item: &ItemTruth) {
@@ -354,19 +365,19 @@ fn add_item(figures: &mut Figures, what: &str, item: &ItemTruth) {
     );
 }
 
-/// Zeros and nothings are left out on both sides.
+/// What nobody told: something else than 0, false or an empty text.
+const NOTHING: &str = "nothing";
+
 fn add(figures: &mut Figures, what: &str, name: &str, value: String) {
-    if !matches!(value.as_str(), "" | "0" | "false") {
-        figures.insert(format!("{what}: {name}"), value);
-    }
+    figures.insert(format!("{what}: {name}"), value);
 }
 
 fn text<T: ToString>(value: &Option<T>) -> String {
-    value.as_ref().map(T::to_string).unwrap_or_default()
+    value.as_ref().map_or(NOTHING.to_owned(), T::to_string)
 }
 
 fn time(at: Option<Timestamp>) -> String {
-    at.map(|at| at.to_string()).unwrap_or_default()
+    text(&at)
 }
 
 fn told(transitions: &[Transition]) -> String {
