@@ -197,9 +197,10 @@ mod tests {
             ..Options::default()
         });
         while world.step().is_some() {}
-        let mut views = Vec::new();
+        let mut known = BTreeSet::new();
         for shown in shown(&world.truth()) {
-            views.extend(VIEWS.iter().find(|view| view.name() == shown.view));
+            let view = VIEWS.iter().find(|view| view.name() == shown.view).unwrap();
+            known.extend(view.columns().iter().map(|column| column.name));
             let columns = compared_columns(shown.view);
             let columns: BTreeSet<&str> = columns.iter().map(|column| column.name).collect();
             assert!(!shown.rows.is_empty(), "{}", shown.view);
@@ -208,13 +209,9 @@ mod tests {
                 assert_eq!(told, columns, "{}", shown.view);
             }
         }
-        let columns: Vec<&str> = (views.iter())
-            .flat_map(|view| view.columns())
-            .map(|column| column.name)
-            .collect();
         for name in EXCLUDED.iter().flat_map(|(names, _)| *names) {
             assert!(
-                columns.contains(name),
+                known.contains(name),
                 "{name} is no column of a compared view"
             );
         }
