@@ -116,6 +116,7 @@ fn item_row(item: &ItemTruth, repository: &RepositoryTruth) -> Row {
             "repository_private",
             (repository.visibility == "private").into(),
         ),
+        ("repository_presence", "alive".into()),
         ("number", item.number.into()),
         ("title", item.title.clone().into()),
         ("state", item.state.name().into()),
@@ -204,6 +205,7 @@ fn day_row(key: &DayKey, repository: &RepositoryTruth) -> Row {
         ("author_is_bot", key.author_is_bot.into()),
         ("repository", repository.full_name.clone().into()),
         ("owner", repository.owner.clone().into()),
+        ("repository_presence", "alive".into()),
     ])
 }
 
