@@ -91,7 +91,7 @@ pub(super) fn pull_request(story: &'static str) -> PullRequestTruth {
     });
     let opened_as_draft = story.starts_with("draft");
     let item = item(story);
-    let drafts = item.transitions.iter().filter_map(|it| match it.kind {
+    let last_draft = item.transitions.iter().rev().find_map(|it| match it.kind {
         TransitionKind::ConvertedToDraft => Some(true),
         TransitionKind::ReadyForReview => Some(false),
         _ => None,
@@ -102,7 +102,7 @@ pub(super) fn pull_request(story: &'static str) -> PullRequestTruth {
         .find(|it| it.kind == TransitionKind::Merged);
     PullRequestTruth {
         id: 1,
-        draft: drafts.last().unwrap_or(opened_as_draft),
+        draft: last_draft.unwrap_or(opened_as_draft),
         opened_as_draft,
         merged_at: merged.map(|it| it.at),
         merged_by: None,
