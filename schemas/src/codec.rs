@@ -2,7 +2,8 @@
 //! Avro datum. Any Kafka tool with a schema registry reads it.
 
 use crate::{
-    DeadLetter, Event, Gap, Issue, LedgerBlock, PullRequest, Refetch, Repository, event_datum,
+    DeadLetter, Event, Gap, Issue, LedgerBlock, PullRequest, Refetch, Release, Repository,
+    event_datum,
 };
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
@@ -56,7 +57,7 @@ records!(
 );
 
 impl Schema {
-    /// All of them. The order is that of their ids in the embedded registry: append only.
+    /// All of them.
     pub const ALL: [Self; 8] = [
         Self::Event,
         Self::PullRequest,
@@ -68,7 +69,7 @@ impl Schema {
         Self::DeadLetter,
     ];
 
-    /// The schema's text, an `.avsc` file.
+    /// The schema's newest text, an `.avsc` file; [`Release::ALL`] has them all.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Event => include_str!("../avro/event.avsc"),
@@ -125,14 +126,13 @@ impl Parsed {
 #[error("a value does not fit its Avro schema: {0}")]
 pub struct EncodeError(#[from] Box<apache_avro::Error>);
 
-/// Bytes that cannot be read. Reaction: dead-letter, except for an unknown id, which the caller
-/// may look up in the registry and [`Codec::learn`].
+/// Bytes that cannot be read. Reaction: dead-letter.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// Too short, or not beginning with a zero byte.
     #[error("not in the Confluent wire format: {0}")]
     Framing(&'static str),
-    /// Written under a schema that this process has not seen.
+    /// Written under a schema that this process does not know, or that is another record's.
     #[error("unknown schema id {0}")]
     UnknownId(SchemaId),
     /// The datum does not follow its schema.
@@ -149,8 +149,21 @@ pub enum DecodeError {
 #[derive(Clone, Debug)]
 pub struct Codec {
     ids: [SchemaId; Schema::ALL.len()],
-    /// Other versions, written by other releases: resolved field by field, by Avro's rules.
-    others: HashMap<SchemaId, &'static apache_avro::Schema>,
+    others: HashMap<SchemaId, Other>,
+}
+
+/// Another version of `schema`, written by another release: resolved field by field, by Avro's
+/// rules.
+#[derive(Clone, Copy)]
+struct Other {
+    schema: Schema,
+    reader: &'static GenericDatumReader<'static>,
+}
+
+impl std::fmt::Debug for Other {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "another version of {:?}", self.schema)
+    }
 }
 
 const MAGIC: u8 = 0;
@@ -159,10 +172,28 @@ const HEADER_BYTES: usize = 5;
 const SPARE_BYTES: usize = 1 << 20;
 
 impl Codec {
-    /// A codec for the embedded registry, whose ids are the schemas' places in [`Schema::ALL`],
-    /// from 1.
+    /// A codec for the embedded registry: it writes each schema's newest release under its id, and
+    /// reads all others under theirs.
     pub fn embedded() -> Self {
-        Self::with_ids(|schema| schema as SchemaId + 1)
+        static EMBEDDED: LazyLock<Codec> = LazyLock::new(|| Codec::of(Release::ALL));
+        EMBEDDED.clone()
+    }
+
+    fn of(releases: &[Release]) -> Self {
+        let newest = |schema| {
+            let versions = releases.iter().filter(|release| release.schema == schema);
+            let newest = versions.max_by_key(|release| release.version);
+            newest.expect("every schema is released, as the golden tests hold")
+        };
+        let mut codec = Self::with_ids(|schema| newest(schema).id);
+        for release in releases {
+            if release.id != codec.id(release.schema) {
+                codec
+                    .learn(release.schema, release.id, release.text)
+                    .expect("a released text is valid, as the golden tests hold");
+            }
+        }
+        codec
     }
 
     /// A codec for a registry that gave each schema the id that `id_of` tells.
@@ -178,13 +209,24 @@ impl Codec {
         self.ids[schema as usize]
     }
 
-    /// Learns the text of another version, so that its records can be read.
+    /// Learns the text of another version of `schema`, so that its records can be read.
     ///
     /// # Errors
     /// Where the text is no Avro schema; the registry is damaged then, and the caller stops.
-    pub fn learn(&mut self, id: SchemaId, text: &str) -> Result<(), Box<apache_avro::Error>> {
-        let schema = apache_avro::Schema::parse_str(text).map_err(Box::new)?;
-        self.others.insert(id, Box::leak(Box::new(schema)));
+    pub fn learn(
+        &mut self,
+        schema: Schema,
+        id: SchemaId,
+        text: &str,
+    ) -> Result<(), Box<apache_avro::Error>> {
+        let written = apache_avro::Schema::parse_str(text)?;
+        // Kept as long as the process runs, as the newest ones are: a schema has a few versions.
+        let written: &'static apache_avro::Schema = Box::leak(Box::new(written));
+        let reader = GenericDatumReader::builder(written)
+            .reader_schema(schema.parsed().schema)
+            .build()?;
+        let reader = Box::leak(Box::new(reader));
+        self.others.insert(id, Other { schema, reader });
         Ok(())
     }
 
@@ -213,11 +255,12 @@ impl Codec {
         let read = if id == self.id(R::SCHEMA) {
             R::SCHEMA.parsed().reader.read_deser(&mut datum)
         } else {
-            let writer = self.others.get(&id).ok_or(DecodeError::UnknownId(id))?;
-            GenericDatumReader::builder(writer)
-                .reader_schema(R::SCHEMA.parsed().schema)
-                .build()
-                .and_then(|reader| reader.read_value(&mut datum))
+            let other = self.others.get(&id);
+            other
+                .filter(|other| other.schema == R::SCHEMA)
+                .ok_or(DecodeError::UnknownId(id))?
+                .reader
+                .read_value(&mut datum)
                 .and_then(|value| apache_avro::from_value(&value))
         };
         read.map_err(|error| DecodeError::Datum {
@@ -375,14 +418,71 @@ mod tests {
     }
 
     #[test]
-    fn every_schema_parses_and_has_an_id_of_its_own() {
-        let codec = Codec::embedded();
-        let ids: std::collections::HashSet<_> =
-            Schema::ALL.iter().map(|&schema| codec.id(schema)).collect();
-        assert_eq!(ids.len(), Schema::ALL.len());
+    fn every_schema_parses_and_the_ids_of_its_releases_stay() {
+        for (place, release) in Release::ALL.iter().enumerate() {
+            assert_eq!(release.id as usize, place + 1, "{release:?}");
+            let before = Release::ALL[..place].iter();
+            let before = before.filter(|before| before.schema == release.schema);
+            assert_eq!(release.version as usize, before.count() + 1, "{release:?}");
+        }
         for schema in Schema::ALL {
             assert!(schema.parsed().schema.is_named());
+            assert_eq!(
+                Schema::ALL[schema as usize],
+                schema,
+                "its place is its index"
+            );
         }
+    }
+
+    #[test]
+    fn what_an_earlier_release_wrote_is_read_after_the_next_version_was_released() {
+        // The gap as it would have been before its last field was appended.
+        let outcome = Schema::Gap.text().rfind(",\n").expect("a line for a field");
+        let earlier: &str = format!("{}]}}", &Schema::Gap.text()[..outcome]).leak();
+        let releases: Vec<Release> = Release::ALL
+            .iter()
+            .map(|release| match release.schema {
+                Schema::Gap => Release {
+                    text: earlier,
+                    ..*release
+                },
+                _ => *release,
+            })
+            .chain([Release {
+                id: 9,
+                schema: Schema::Gap,
+                version: 2,
+                text: Schema::Gap.text(),
+            }])
+            .collect();
+        let gap = Gap {
+            host: "github.com".into(),
+            repository_id: 1,
+            repository: None,
+            gap_id: "g".into(),
+            version: 2,
+            detector: crate::Detector::Clock,
+            number: Some(3),
+            evidence: "e".into(),
+            since: Timestamp::from_seconds(4),
+            opened_at: Timestamp::from_seconds(5),
+            answers: 6,
+            closed_at: None,
+            outcome: None,
+        };
+        let codec = Codec::of(&releases);
+        let newer = codec.encode(&gap).unwrap();
+        assert_eq!(newer[..5], [0, 0, 0, 0, 9]);
+        assert_eq!(codec.decode::<Gap>(&newer).unwrap(), gap);
+        // What it wrote lacks the last field, whose absence is one byte.
+        let mut written = newer[..newer.len() - 1].to_vec();
+        written[4] = 6;
+        assert_eq!(codec.decode::<Gap>(&written).unwrap(), gap);
+        assert!(matches!(
+            codec.decode::<Issue>(&written),
+            Err(DecodeError::UnknownId(6))
+        ));
     }
 
     #[test]
@@ -411,7 +511,7 @@ mod tests {
             codec.decode::<Refetch>(&bytes),
             Err(DecodeError::UnknownId(99))
         ));
-        codec.learn(99, &newer).unwrap();
+        codec.learn(Schema::Refetch, 99, &newer).unwrap();
         assert_eq!(codec.decode::<Refetch>(&bytes).unwrap(), refetch);
     }
 

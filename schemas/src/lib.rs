@@ -11,6 +11,7 @@ mod event_datum;
 pub mod ids;
 mod named;
 mod refetch;
+mod releases;
 mod state;
 mod time;
 mod topics;
@@ -23,6 +24,7 @@ pub use event::{
     SnapshotKind, Source,
 };
 pub use refetch::{Refetch, Urgency};
+pub use releases::Release;
 pub use state::{
     Account, Detector, Gap, GapEvent, GapOutcome, HeadChange, Issue, LedgerBlock, LedgerDay,
     Presence, PullRequest, Repository, Review, Transition, TransitionKind,

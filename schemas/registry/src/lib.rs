@@ -5,7 +5,7 @@
 //! The contract itself, and which id a record names, is [`gapless_schemas`]'; only the IO is here.
 //!
 //! ```text
-//! subjects ──▶ server   answers from the schemas in this binary, ids fixed for ever
+//! subjects ──▶ server   answers from the releases in this binary, ids fixed for ever
 //!         └──▶ client   registers them elsewhere, and learns the ids given there
 //! ```
 

@@ -1,41 +1,38 @@
 //! Every released version of every schema is read for ever.
 //!
-//! A release of a schema is two files in `schemas/golden/`: `<name>.v<N>.avsc`, its text then, and
+//! A release of a schema is an entry of `Release::ALL` (`schemas/src/releases.rs` says how one is
+//! made) and two files in `schemas/golden/`: `<name>.v<N>.avsc`, its text then, and
 //! `<name>.v<N>.json`, examples of it as they lie in Kafka and what was read from them. They are
-//! never changed. Whoever changes a schema runs
-//!
-//! ```text
-//! GAPLESS_RELEASE_SCHEMAS=1 cargo test -p gapless-schemas --test golden
-//! ```
-//!
-//! which writes the next version's files, if it gets on with all that were released before.
+//! never changed. With `GAPLESS_RELEASE_SCHEMAS` set, these tests write the next version's files
+//! where a schema was changed and gets on with all that were released before.
 
 mod example;
 
 use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
 use gapless_schemas::{
-    Codec, DeadLetter, Event, Gap, Issue, LedgerBlock, PullRequest, Record, Refetch, Repository,
-    Schema,
+    Codec, DeadLetter, Event, Gap, Issue, LedgerBlock, PullRequest, Record, Refetch, Release,
+    Repository, Schema, SchemaId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::PathBuf;
 
-/// An id that no schema of the reading codec has: what was released is read by its own text.
-const RELEASED_ID: u32 = 7_000;
+/// The id that stands in the files, in the place of the release's own: who writes them does not
+/// know it yet.
+const FILES_ID: SchemaId = 7_000;
 
 /// One example of a released version.
 #[derive(Serialize, Deserialize)]
 struct Golden {
-    /// The record's value in Kafka, in hexadecimal, under schema id [`RELEASED_ID`].
+    /// The record's value in Kafka, in hexadecimal, under schema id [`FILES_ID`].
     wire: String,
     /// What is read from it, as JSON.
     reads: Value,
 }
 
-/// One released version of a schema.
-struct Release {
-    version: u32,
+/// The files of one released version of a schema.
+struct Files {
+    version: usize,
     text: String,
     examples: Vec<Golden>,
 }
@@ -95,48 +92,73 @@ fn every_schema_is_held_by_a_test_above() {
 
 fn hold<R: Record>(name: &str) {
     let text = R::SCHEMA.text();
-    let mut releases = releases(name);
-    if releases.last().is_none_or(|newest| newest.text != text) {
-        assert!(
-            releasing(),
-            "{name}.avsc is not the text of its newest release: if it is meant to change, see the \
-             head of this file for how to release it"
-        );
-        releases.push(release::<R>(name, releases.len() as u32 + 1));
-    }
-    for release in &releases {
-        for (number, golden) in release.examples.iter().enumerate() {
-            let read = serde_json::to_value(read::<R>(&release.text, &golden.wire))
-                .expect("a record is plain data");
-            assert!(
-                contains(&read, &golden.reads),
-                "example {number} of {name} version {} was read as\n{}\nand is now read as\n{read}",
-                release.version,
-                golden.reads
-            );
-        }
-        let compatible = SchemaCompatibility::mutual_read(&parsed(&release.text), &parsed(text));
+    let files = files(name);
+    let next = files.len() + 1;
+    for files in &files {
+        let compatible = SchemaCompatibility::mutual_read(&parsed(&files.text), &parsed(text));
         assert!(
             matches!(compatible, Ok(Compatibility::Full)),
             "{name}.avsc does not get on both ways with its version {}: {compatible:?}",
-            release.version
+            files.version
         );
     }
+    if files.last().is_none_or(|newest| newest.text != text) {
+        assert!(
+            releasing(),
+            "{name}.avsc is not the text of its newest release: if it is meant to change, see \
+             schemas/src/releases.rs for how to release it"
+        );
+        release::<R>(name, next);
+        panic!(
+            "version {next} is written; append {}",
+            entry::<R>(name, next)
+        );
+    }
+    let releases: Vec<&Release> = Release::ALL
+        .iter()
+        .filter(|release| release.schema == R::SCHEMA)
+        .collect();
+    for files in &files {
+        let release = releases.get(files.version - 1).copied();
+        let Some(release) = release.filter(|release| release.text == files.text) else {
+            panic!("not released: append {}", entry::<R>(name, files.version));
+        };
+        assert_eq!(release.version as usize, files.version, "of {name}");
+        for (number, golden) in files.examples.iter().enumerate() {
+            let read = read::<R>(&Codec::embedded(), release.id, &golden.wire);
+            assert!(
+                contains(&read, &golden.reads),
+                "example {number} of {name} version {} was read as\n{}\nand is now read as\n{read}",
+                files.version,
+                golden.reads
+            );
+        }
+    }
+    assert_eq!(releases.len(), files.len(), "{name} lacks golden files");
+    let newest = releases.last().expect("every schema is released");
+    assert_eq!(Codec::embedded().id(R::SCHEMA), newest.id, "of {name}");
 }
 
 fn releasing() -> bool {
     std::env::var_os("GAPLESS_RELEASE_SCHEMAS").is_some()
 }
 
-/// Reads a released record as a process does that never saw its version: by the text that a
-/// registry holds.
-fn read<R: Record>(released: &str, wire: &str) -> R {
-    let mut codec = Codec::embedded();
-    codec
-        .learn(RELEASED_ID, released)
-        .expect("a released schema is valid");
-    let bytes = hex::decode(wire).expect("a golden file is hexadecimal");
-    codec.decode(&bytes).expect("what was released is read")
+/// What makes files a release.
+fn entry<R: Record>(name: &str, version: usize) -> String {
+    format!(
+        "`{} {:?} {version} \"{name}.v{version}.avsc\";` to the list in schemas/src/releases.rs \
+         (where several schemas changed, each takes the next id)",
+        Release::ALL.len() + 1,
+        R::SCHEMA
+    )
+}
+
+/// Reads an example of the files as a record written under `id`, as JSON.
+fn read<R: Record>(codec: &Codec, id: SchemaId, wire: &str) -> Value {
+    let mut bytes = hex::decode(wire).expect("a golden file is hexadecimal");
+    bytes[1..5].copy_from_slice(&id.to_be_bytes());
+    let record: R = codec.decode(&bytes).expect("what was released is read");
+    serde_json::to_value(record).expect("a record is plain data")
 }
 
 /// Whether `read` says at least what `expected` says: later versions may know more of a record,
@@ -158,12 +180,13 @@ fn contains(read: &Value, expected: &Value) -> bool {
 }
 
 /// Writes the files of a new version.
-fn release<R: Record>(name: &str, version: u32) -> Release {
+fn release<R: Record>(name: &str, version: usize) {
     let text = R::SCHEMA.text();
-    let examples: Vec<Golden> = example::wires(&parsed(text), RELEASED_ID)
+    let codec = Codec::with_ids(|_| FILES_ID);
+    let examples: Vec<Golden> = example::wires(&parsed(text), FILES_ID)
         .into_iter()
         .map(|wire| Golden {
-            reads: serde_json::to_value(read::<R>(text, &wire)).expect("a record is plain data"),
+            reads: read::<R>(&codec, FILES_ID, &wire),
             wire,
         })
         .collect();
@@ -171,22 +194,17 @@ fn release<R: Record>(name: &str, version: u32) -> Release {
     let path = |extension: &str| folder().join(format!("{name}.v{version}.{extension}"));
     std::fs::write(path("avsc"), text).expect("the golden folder is written");
     std::fs::write(path("json"), json + "\n").expect("the golden folder is written");
-    Release {
-        version,
-        text: text.to_owned(),
-        examples,
-    }
 }
 
-/// All released versions, oldest first.
-fn releases(name: &str) -> Vec<Release> {
+/// The files of all released versions, oldest first.
+fn files(name: &str) -> Vec<Files> {
     let path =
-        |version: u32, extension: &str| folder().join(format!("{name}.v{version}.{extension}"));
+        |version: usize, extension: &str| folder().join(format!("{name}.v{version}.{extension}"));
     (1..)
         .map_while(|version| {
             let text = std::fs::read_to_string(path(version, "avsc")).ok()?;
             let json = std::fs::read(path(version, "json")).expect("a version has its examples");
-            Some(Release {
+            Some(Files {
                 version,
                 text,
                 examples: serde_json::from_slice(&json).expect("a golden file is JSON"),

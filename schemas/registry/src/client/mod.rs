@@ -1,4 +1,5 @@
-//! Our schemas at a real registry: registered once at start, unknown ids asked for when met.
+//! Our schemas at a real registry: registered once at start, when what other releases registered
+//! there is learnt.
 //!
 //! Every subject evolves by FULL_TRANSITIVE: what any release wrote is read by any other. A state
 //! that must break with its past gets another generation, and with it other topics and subjects.
@@ -9,7 +10,7 @@ mod transport;
 pub use error::RegistryError;
 
 use crate::server::COMPATIBILITY;
-use crate::subjects;
+use crate::{Subject, subjects};
 use gapless_schemas::{Codec, SchemaId, Topics};
 use http::Method;
 use serde::Deserialize;
@@ -27,8 +28,10 @@ struct Registered {
     id: SchemaId,
 }
 
+/// A version as the registry describes it.
 #[derive(Deserialize)]
-struct Written {
+struct Described {
+    id: SchemaId,
     schema: String,
     #[serde(rename = "schemaType", default)]
     kind: Option<String>,
@@ -63,15 +66,17 @@ impl Registry {
             .await
     }
 
-    /// Registers the schema of every topic, and returns a codec that writes the ids given.
-    /// Doing it again changes nothing.
+    /// Registers the schema of every topic, and returns a codec that writes the ids given, and
+    /// reads the schemas' other versions that the registry has. Doing it again changes nothing.
     ///
     /// # Errors
     /// [`RegistryError::Retry`] when the registry does not answer, [`RegistryError::Stop`] when it
-    /// refuses: a schema that breaks with what is there, a missing right.
+    /// refuses: a schema that breaks with what is there, a missing right; or when a version that
+    /// it has is no Avro schema.
     pub async fn register(&self, topics: &Topics) -> Result<Codec, RegistryError> {
+        let subjects = subjects(topics);
         let mut ids = Vec::new();
-        for subject in subjects(topics) {
+        for subject in &subjects {
             let doing = format!("register the schema of {}", subject.name);
             let registered: Registered = self
                 .transport
@@ -94,38 +99,47 @@ impl Registry {
                 .await?;
             ids.push((subject.schema, registered.id));
         }
-        Ok(Codec::with_ids(|schema| {
+        let mut codec = Codec::with_ids(|schema| {
             let (_, id) = ids
                 .iter()
                 .find(|(registered, _)| *registered == schema)
                 .expect("every schema has a topic, as a test of the subjects holds");
             *id
-        }))
+        });
+        for subject in &subjects {
+            self.learn(&mut codec, subject).await?;
+        }
+        Ok(codec)
     }
 
-    /// Asks for the schema that `id` names, which another release wrote, so that `codec` reads it.
-    ///
-    /// # Errors
-    /// [`RegistryError::Retry`] when the registry does not answer, [`RegistryError::Stop`] when it
-    /// does not know the id or what it knows is no Avro schema; a record that names such an id
-    /// goes to the dead letters.
-    pub async fn learn(&self, codec: &mut Codec, id: SchemaId) -> Result<(), RegistryError> {
-        let doing = format!("read schema {id}");
-        let written: Written = self
+    /// Asks for all versions of a subject: earlier releases wrote under them, and after a step back
+    /// a later one.
+    async fn learn(&self, codec: &mut Codec, subject: &Subject) -> Result<(), RegistryError> {
+        let doing = format!("read the schema's versions of {}", subject.name);
+        let path = ["subjects", &subject.name, "versions"];
+        let versions: Vec<u32> = self
             .transport
-            .call(
-                &doing,
-                Method::GET,
-                &["schemas", "ids", &id.to_string()],
-                None,
-            )
+            .call(&doing, Method::GET, &path, None)
             .await?;
-        let refused = |reason: String| self.transport.stop(&doing, reason);
-        if let Some(kind) = written.kind.filter(|kind| kind != "AVRO") {
-            return Err(refused(format!("it is {kind}, not AVRO")));
+        for version in versions {
+            let doing = format!("read version {version} of the schema of {}", subject.name);
+            let version = version.to_string();
+            let path = ["subjects", &subject.name, "versions", &version];
+            let described: Described = self
+                .transport
+                .call(&doing, Method::GET, &path, None)
+                .await?;
+            if described.id == codec.id(subject.schema) {
+                continue;
+            }
+            let refused = |reason: String| self.transport.stop(&doing, reason);
+            if let Some(kind) = described.kind.filter(|kind| kind != "AVRO") {
+                return Err(refused(format!("it is {kind}, not AVRO")));
+            }
+            codec
+                .learn(subject.schema, described.id, &described.schema)
+                .map_err(|error| refused(error.to_string()))?;
         }
-        codec
-            .learn(id, &written.schema)
-            .map_err(|error| refused(error.to_string()))
+        Ok(())
     }
 }

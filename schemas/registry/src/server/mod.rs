@@ -1,7 +1,7 @@
 //! The registry's API as Confluent defines it, read-only: subjects, versions and ids of the
-//! schemas that this binary writes.
+//! schemas that this binary writes, and that earlier releases wrote.
 //!
-//! Ids are those of [`gapless_schemas::Codec::embedded`], fixed for ever, so there is nothing to
+//! They are those of [`gapless_schemas::Release::ALL`], fixed for ever, so there is nothing to
 //! store and nothing that a client could add: registering a schema that is here returns its id, as
 //! any registry would; another one is refused in the words a registry in read-only mode uses.
 
@@ -14,7 +14,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::routing::{get, post};
 use catalogue::{Catalogue, Entry};
-use gapless_schemas::Topics;
+use gapless_schemas::{Release, Topics};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -25,6 +25,10 @@ pub(crate) const COMPATIBILITY: &str = "FULL_TRANSITIVE";
 
 /// The API, to be served wherever the caller listens.
 pub fn router(topics: &Topics) -> Router {
+    serving(Catalogue::of(Release::ALL, topics))
+}
+
+fn serving(catalogue: Catalogue) -> Router {
     Router::new()
         .route("/", get(async || Answer(json!({}))))
         .route("/subjects", get(list_subjects))
@@ -49,7 +53,7 @@ pub fn router(topics: &Topics) -> Router {
         .route("/mode/{subject}", get(subject_mode))
         .fallback(async || Refusal::NoSuchResource)
         .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
-        .with_state(Arc::new(Catalogue::embedded(topics)))
+        .with_state(Arc::new(catalogue))
 }
 
 type Shared = State<Arc<Catalogue>>;
@@ -63,16 +67,16 @@ struct Filter {
 
 async fn list_subjects(State(catalogue): Shared, Query(filter): Query<Filter>) -> Answer {
     let names: Vec<&str> = catalogue
-        .entries()
-        .map(|entry| entry.subject.as_str())
+        .subjects()
         .filter(|name| name.starts_with(&filter.prefix))
         .collect();
     Answer(json!(names))
 }
 
 async fn list_versions(State(catalogue): Shared, Path(subject): Path<String>) -> Outcome {
-    let entry = catalogue.subject(&subject)?;
-    Ok(Answer(json!([entry.version])))
+    let versions = catalogue.versions(&subject)?;
+    let numbers: Vec<u32> = versions.iter().map(|entry| entry.version).collect();
+    Ok(Answer(json!(numbers)))
 }
 
 async fn version(
@@ -92,18 +96,16 @@ async fn version_text(
 }
 
 async fn look_up(State(catalogue): Shared, Path(subject): Path<String>, body: Bytes) -> Outcome {
-    let entry = catalogue.subject(&subject)?;
-    if entry.parsed != asked_for(&body)? {
-        return Err(Refusal::SchemaNotFound);
-    }
-    Ok(described(entry))
+    // An unknown subject is told before an invalid schema.
+    catalogue.versions(&subject)?;
+    Ok(described(catalogue.text(&subject, &asked_for(&body)?)?))
 }
 
 async fn register(State(catalogue): Shared, Path(subject): Path<String>, body: Bytes) -> Outcome {
     let asked = asked_for(&body)?;
-    match catalogue.subject(&subject) {
-        Ok(entry) if entry.parsed == asked => Ok(Answer(json!({"id": entry.id}))),
-        _ => Err(Refusal::ReadOnly(subject)),
+    match catalogue.text(&subject, &asked) {
+        Ok(entry) => Ok(Answer(json!({"id": entry.id}))),
+        Err(_) => Err(Refusal::ReadOnly(subject)),
     }
 }
 
@@ -131,7 +133,7 @@ fn compatibility() -> Answer {
 }
 
 async fn subject_compatibility(State(catalogue): Shared, Path(subject): Path<String>) -> Outcome {
-    catalogue.subject(&subject).map(|_| compatibility())
+    catalogue.versions(&subject).map(|_| compatibility())
 }
 
 fn mode() -> Answer {
@@ -139,7 +141,7 @@ fn mode() -> Answer {
 }
 
 async fn subject_mode(State(catalogue): Shared, Path(subject): Path<String>) -> Outcome {
-    catalogue.subject(&subject).map(|_| mode())
+    catalogue.versions(&subject).map(|_| mode())
 }
 
 fn described(entry: &Entry) -> Answer {
@@ -168,4 +170,67 @@ fn asked_for(body: &[u8]) -> Result<Value, Refusal> {
     apache_avro::Schema::parse_str(&request.schema)
         .map_err(|error| Refusal::InvalidSchema(error.to_string()))?;
     serde_json::from_str(&request.schema).map_err(|error| Refusal::InvalidSchema(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::http::Request;
+    use gapless_schemas::Schema;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    /// The releases, and a second version of the gaps' schema.
+    fn next_release() -> Router {
+        let newer = Schema::Gap.text().replace(
+            "\n]}",
+            ",\n  {\"name\": \"later\", \"type\": [\"null\", \"string\"], \"default\": null}\n]}",
+        );
+        let second = Release {
+            id: 9,
+            schema: Schema::Gap,
+            version: 2,
+            text: newer.leak(),
+        };
+        let releases = [Release::ALL, &[second]].concat();
+        serving(Catalogue::of(&releases, &Topics::new("gapless", 4)))
+    }
+
+    async fn answer(method: &str, path: &str, body: Value) -> Value {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::from(body.to_string()))
+            .expect("a request");
+        let answer = next_release().oneshot(request).await.expect("an answer");
+        let bytes = answer.into_body().collect().await.expect("a body");
+        serde_json::from_slice(&bytes.to_bytes()).expect("JSON")
+    }
+
+    #[tokio::test]
+    async fn every_version_of_a_schema_is_served_under_its_own_id() {
+        let subject = "gapless.1.gaps-value";
+        let versions = format!("/subjects/{subject}/versions");
+        let get = |path: String| async move { answer("GET", &path, Value::Null).await };
+        let all = get("/subjects".to_owned()).await;
+        assert_eq!(all.as_array().map(Vec::len), Some(8), "{all}");
+        assert_eq!(get(versions.clone()).await, json!([1, 2]));
+        for (asked, id, version) in [("1", 6, 1), ("2", 9, 2), ("latest", 9, 2)] {
+            let described = get(format!("{versions}/{asked}")).await;
+            assert_eq!(described["id"], id, "{described}");
+            assert_eq!(described["version"], version, "{described}");
+            let text = json!({"schema": described["schema"]});
+            assert_eq!(get(format!("/schemas/ids/{id}")).await, text);
+            assert_eq!(
+                get(format!("/schemas/ids/{id}/versions")).await,
+                json!([{"subject": subject, "version": version}])
+            );
+            let path = format!("/subjects/{subject}");
+            assert_eq!(answer("POST", &path, text.clone()).await, described);
+            assert_eq!(answer("POST", &versions, text).await, json!({"id": id}));
+        }
+        let first = get(format!("{versions}/1")).await;
+        assert_eq!(first["schema"], Schema::Gap.text());
+    }
 }

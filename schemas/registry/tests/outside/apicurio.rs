@@ -2,8 +2,14 @@
 
 use crate::{example, fetched};
 use gapless_registry::{Registry, RegistryError, subjects};
+<<<<<<< HEAD
 use gapless_schemas::{Codec, Event, Schema, Topics};
 use std::io::{Write as _, stderr};
+=======
+use gapless_schemas::{Codec, Gap, Schema, SchemaId, Topics};
+use http_body_util::BodyExt;
+use serde_json::Value;
+>>>>>>> c212b9f (Records of every released schema version are read)
 use std::path::Path;
 use std::time::Duration;
 use tokio::process::{Child, Command};
@@ -29,35 +35,37 @@ async fn a_real_registry_takes_our_schemas_twice_alike_and_gives_them_back() {
         );
     }
 
-    // A process that knows nothing of these ids reads by what the registry holds.
-    let written = example::of(Schema::Event, &codec);
-    let mut other = Codec::with_ids(|schema| 1_000_000 + schema as u32);
-    let id = codec.id(Schema::Event);
-    registry.learn(&mut other, id).await.expect("it is there");
-    let read: Event = other.decode(&written.bytes).expect("it is read");
-    assert_eq!(
-        serde_json::to_value(read).expect("plain data"),
-        written.reads
-    );
-
-    let unknown = registry.learn(&mut other, 999_999).await;
-    let unknown = unknown.expect_err("nobody registered it");
-    assert!(matches!(unknown, RegistryError::Stop(_)), "{unknown}");
-    assert!(
-        unknown
-            .to_string()
-            .starts_with("cannot read schema 999999 at "),
-        "{unknown}"
-    );
+    // What an earlier release registered is learnt: the gap before its last field was appended.
+    let text = Schema::Gap.text();
+    let earlier = format!("{}]}}", &text[..text.rfind(",\n").expect("a line a field")]);
+    let upgraded = Topics::new("upgraded", 4);
+    let of_gaps = subjects(&upgraded)
+        .into_iter()
+        .find(|subject| subject.schema == Schema::Gap)
+        .expect("gaps have a topic");
+    let path = format!("subjects/{}/versions", of_gaps.name);
+    let (status, answer) = apicurio.post(&path, &earlier).await;
+    assert_eq!(status, 200, "{answer}");
+    let id = SchemaId::try_from(answer["id"].as_u64().expect("an id")).expect("four bytes");
+    let codec = registry.register(&upgraded).await.expect("it gets on");
+    assert_ne!(codec.id(Schema::Gap), id);
+    let written = example::of(Schema::Gap, &codec);
+    let mut gap: Gap = codec.decode(&written.bytes).expect("it is read");
+    gap.outcome = None;
+    // The field that was appended is one byte where it is left out.
+    let mut bytes = codec.encode(&gap).expect("it is written");
+    bytes.pop();
+    bytes[1..5].copy_from_slice(&id.to_be_bytes());
+    assert_eq!(codec.decode::<Gap>(&bytes).expect("it is read"), gap);
 
     // Under FULL_TRANSITIVE a schema that breaks with what is there is refused.
     let subject = &subjects(&topics)[0].name;
     let breaking = "{\"type\": \"record\", \"name\": \"Event\", \"namespace\": \"dev.gapless\", \
                     \"fields\": [{\"name\": \"event_id\", \"type\": \"long\"}]}";
-    let answer = apicurio
+    let (status, _) = apicurio
         .post(&format!("subjects/{subject}/versions"), breaking)
         .await;
-    assert_eq!(answer, 409, "a breaking schema was taken");
+    assert_eq!(status, 409, "a breaking schema was taken");
 }
 
 /// Registers as soon as it answers.
@@ -114,20 +122,25 @@ impl Apicurio {
         }
     }
 
-    /// Posts a schema, as any client might, and returns the status.
-    async fn post(&self, path: &str, schema: &str) -> u16 {
+    /// Posts a schema, as any client might, and returns the status and the answer.
+    async fn post(&self, path: &str, schema: &str) -> (u16, Value) {
         let body = serde_json::json!({"schema": schema}).to_string();
         let request = http::Request::post(format!("{}/{path}", self.url))
             .header("content-type", "application/json")
             .body(http_body_util::Full::<bytes::Bytes>::from(body))
             .expect("a request");
-        hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
-            .build_http()
-            .request(request)
-            .await
-            .expect("it answers")
-            .status()
-            .as_u16()
+        let answer =
+            hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
+                .build_http()
+                .request(request)
+                .await
+                .expect("it answers");
+        let status = answer.status().as_u16();
+        let bytes = answer.into_body().collect().await.expect("a body");
+        (
+            status,
+            serde_json::from_slice(&bytes.to_bytes()).expect("JSON"),
+        )
     }
 }
 
