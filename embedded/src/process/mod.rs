@@ -209,13 +209,13 @@ impl Supervisor {
         let began = Instant::now();
         let mut deaths = Deaths::default();
         let mut restarts = 0;
-        let mut was_ever_ready = false;
         loop {
-            let how = match self.run_once(&mut stop, &mut was_ever_ready).await {
+            let mut was_ready = false;
+            let how = match self.run_once(&mut stop, &mut was_ready).await {
                 Run::Died { how } => how,
                 Run::Stopped => break self.set(PartState::Stopped),
             };
-            let Decision::RestartAfter(wait) = deaths.after_death(began.elapsed(), was_ever_ready)
+            let Decision::RestartAfter(wait) = deaths.after_death(began.elapsed(), was_ready)
             else {
                 tracing::error!("{} is given up: {how}", self.spec.name);
                 break self.set(PartState::Failed { reason: how });
@@ -239,7 +239,7 @@ impl Supervisor {
     }
 
     /// Starts the child and stays with it until it ended and its last words are in the log.
-    async fn run_once(&self, stop: &mut oneshot::Receiver<()>, was_ever_ready: &mut bool) -> Run {
+    async fn run_once(&self, stop: &mut oneshot::Receiver<()>, was_ready: &mut bool) -> Run {
         let mut command = (self.spec.command)();
         command
             .stdin(Stdio::null())
@@ -261,7 +261,7 @@ impl Supervisor {
         if let Some(stderr) = child.stderr.take() {
             printed.spawn(keep(stderr, self.log.clone(), last_words.clone()));
         }
-        let run = self.stay_with(child, stop, was_ever_ready).await;
+        let run = self.stay_with(child, stop, was_ready).await;
         // A grandchild that lives on may hold the pipes: the log is not worth waiting for it.
         let _ = tokio::time::timeout(LAST_WORDS_WITHIN, printed.join_all()).await;
         match run {
@@ -278,7 +278,7 @@ impl Supervisor {
         &self,
         mut child: Child,
         stop: &mut oneshot::Receiver<()>,
-        was_ever_ready: &mut bool,
+        was_ready: &mut bool,
     ) -> Run {
         let process_id = child.id().unwrap_or_default();
         tokio::select! {
@@ -291,7 +291,7 @@ impl Supervisor {
                 return Run::Died { how };
             },
         }
-        *was_ever_ready = true;
+        *was_ready = true;
         self.set(PartState::Ready { process_id });
         tracing::info!(process_id, "{} is ready", self.spec.name);
         tokio::select! {
