@@ -1,13 +1,16 @@
 //! Chooses ports: those of the last run, else the usual ones, else any that is free.
 //!
 //! A port counts as taken from the moment it is chosen, although its owner listens only seconds
-//! later: the choice holds a lock on a file named like the port, in a folder that all of a user's
-//! gaplesses share. Against other programs there is no such promise; an owner that loses its port
-//! to one does not start, and says so.
+//! later: the choice holds an abstract socket named like the port. Such a name is in no folder, so
+//! nobody lacks the right to it; all gaplesses that could meet on a port see it, whoever runs them; and
+//! it goes with its process. Against other programs there is no such promise; an owner that loses its
+//! port to one does not start, and says so.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -24,30 +27,24 @@ const TRIES: u32 = 100;
 #[derive(Debug)]
 pub(crate) struct Ports {
     path: PathBuf,
-    shared_dir: PathBuf,
     chosen: BTreeMap<String, u16>,
-    held: Vec<File>,
+    held: Vec<UnixListener>,
 }
 
 impl Ports {
     /// Those that the last run remembered; none when there was none, or its note is unreadable
-    /// (ports can be chosen anew). `shared_dir` is the folder that all gaplesses share.
-    ///
-    /// # Errors
-    /// The shared folder cannot be made.
-    pub(crate) fn remembered(data_dir: &Path, shared_dir: &Path) -> Result<Self, Error> {
+    /// (ports can be chosen anew).
+    pub(crate) fn remembered(data_dir: &Path) -> Self {
         let path = data_dir.join(FILE);
         let chosen = fs::read(&path)
             .ok()
             .and_then(|json| serde_json::from_slice(&json).ok())
             .unwrap_or_default();
-        fs::create_dir_all(shared_dir).map_err(|e| Error::io(shared_dir, &e))?;
-        Ok(Self {
+        Self {
             path,
-            shared_dir: shared_dir.into(),
             chosen,
             held: Vec::new(),
-        })
+        }
     }
 
     /// A free port of the loopback for `name`, unlike those chosen for other names. Blocks up to
@@ -57,9 +54,7 @@ impl Ports {
     /// No port is free, or the choice cannot be noted.
     pub(crate) fn choose(&mut self, name: &str, usual: u16) -> Result<u16, Error> {
         let last = self.chosen.get(name).copied();
-        let (port, lock) = self
-            .find(last, usual)
-            .map_err(|e| Error::io(&self.shared_dir, &e))?;
+        let (port, lock) = find(last, usual).map_err(|e| Error::io(&self.path, &e))?;
         let wanted = last.unwrap_or(usual);
         if port != wanted {
             tracing::warn!("the port {wanted} for {name} is taken: {port} is used instead");
@@ -70,41 +65,43 @@ impl Ports {
         fs::write(&self.path, json).map_err(|e| Error::io(&self.path, &e))?;
         Ok(port)
     }
+}
 
-    fn find(&self, last: Option<u16>, usual: u16) -> std::io::Result<(u16, File)> {
-        if let Some(last) = last {
-            let began = Instant::now();
-            loop {
-                if let Some(lock) = self.take(last)? {
-                    return Ok((last, lock));
-                }
-                if began.elapsed() > RELEASE_WAIT {
-                    break;
-                }
-                std::thread::sleep(LOOK_EVERY);
+fn find(last: Option<u16>, usual: u16) -> std::io::Result<(u16, UnixListener)> {
+    if let Some(last) = last {
+        let began = Instant::now();
+        loop {
+            if let Some(lock) = take(last)? {
+                return Ok((last, lock));
             }
-        }
-        if let Some(lock) = self.take(usual)? {
-            return Ok((usual, lock));
-        }
-        for _ in 0..TRIES {
-            let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-                .local_addr()?
-                .port();
-            if let Some(lock) = self.take(port)? {
-                return Ok((port, lock));
+            if began.elapsed() > RELEASE_WAIT {
+                break;
             }
+            std::thread::sleep(LOOK_EVERY);
         }
-        Err(std::io::Error::other("no port is free"))
     }
+    if let Some(lock) = take(usual)? {
+        return Ok((usual, lock));
+    }
+    for _ in 0..TRIES {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port();
+        if let Some(lock) = take(port)? {
+            return Ok((port, lock));
+        }
+    }
+    Err(std::io::Error::other("no port is free"))
+}
 
-    /// The lock on a port, if the port is free and no gapless has chosen it.
-    fn take(&self, port: u16) -> std::io::Result<Option<File>> {
-        let lock = File::create(self.shared_dir.join(port.to_string()))?;
-        let is_ours = lock.try_lock().is_ok();
-        let is_free = is_ours && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-        Ok(is_free.then_some(lock))
-    }
+/// The lock on a port, if the port is free and no gapless has chosen it.
+fn take(port: u16) -> std::io::Result<Option<UnixListener>> {
+    let name = SocketAddr::from_abstract_name(format!("gapless-port-{port}"))?;
+    let Ok(lock) = UnixListener::bind_addr(&name) else {
+        return Ok(None);
+    };
+    let is_free = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    Ok(is_free.then_some(lock))
 }
 
 #[cfg(test)]
@@ -114,7 +111,7 @@ mod tests {
     fn ports(folder: &Path, data_dir: &str) -> Ports {
         let data_dir = folder.join(data_dir);
         fs::create_dir_all(&data_dir).expect("made");
-        Ports::remembered(&data_dir, &folder.join("ports")).expect("usable")
+        Ports::remembered(&data_dir)
     }
 
     fn a_taken_port() -> (TcpListener, u16) {

@@ -135,7 +135,7 @@ impl Plan {
         let users = credentials::load_or_make(&options.data_dir)?;
         let cache =
             Cache::open(options.cache_dir.clone())?.fetching_by(options.part_command.clone());
-        let mut ports = Ports::remembered(&options.data_dir, &cache.ports_dir())?;
+        let mut ports = Ports::remembered(&options.data_dir);
         let node = NodePlaces {
             port: ports.choose("kafka", KAFKA_PORT)?,
             controller_port: ports.choose("kafka controller", KAFKA_CONTROLLER_PORT)?,

@@ -147,11 +147,6 @@ impl Cache {
         place.is_ok_and(|place| matches!(marker::read(&place), Ok(Found::AsChecked)))
     }
 
-    /// Where ports are locked: a folder that all of a user's gaplesses share.
-    pub(crate) fn ports_dir(&self) -> PathBuf {
-        self.dir.join("ports")
-    }
-
     /// Computes the checksum of what is in place, whatever the note says.
     ///
     /// # Errors
