@@ -26,6 +26,8 @@ enum TokenKind {
     Text,
     /// One character of punctuation.
     Sign,
+    /// A quote that nothing closes, and all behind it.
+    Unclosed,
 }
 
 /// What the front does with a statement.
@@ -75,11 +77,12 @@ fn lex(sql: &[u8], until: Until) -> Vec<Token> {
                 continue;
             }
             quote @ (b'\'' | b'"' | b'`') => {
-                at = quoted_end(sql, at, quote);
-                if quote == b'\'' {
-                    TokenKind::Text
-                } else {
-                    TokenKind::QuotedName
+                let end = quoted_end(sql, at, quote);
+                at = end.unwrap_or(sql.len());
+                match (end, quote) {
+                    (None, _) => TokenKind::Unclosed,
+                    (Some(_), b'\'') => TokenKind::Text,
+                    (Some(_), _) => TokenKind::QuotedName,
                 }
             }
             byte if is_word(byte) => {
@@ -141,25 +144,34 @@ fn line_end(sql: &[u8], from: usize) -> usize {
         .map_or(sql.len(), |n| from + n)
 }
 
+/// The end of the comment that begins at `from`. As in the engine, comments hold comments.
 fn comment_end(sql: &[u8], from: usize) -> usize {
-    let body = &sql[from + 2..];
-    body.windows(2)
-        .position(|w| w == b"*/")
-        .map_or(sql.len(), |n| from + 2 + n + 2)
+    let mut at = from + 2;
+    let mut open = 1;
+    while open > 0 && at < sql.len() {
+        let (step, change) = match &sql[at..] {
+            [b'/', b'*', ..] => (2, 1),
+            [b'*', b'/', ..] => (2, -1),
+            _ => (1, 0),
+        };
+        at += step;
+        open += change;
+    }
+    at
 }
 
-/// The end of what `quote` opened at `from`; a backslash or a doubled quote goes on.
-fn quoted_end(sql: &[u8], from: usize, quote: u8) -> usize {
+/// The end of what `quote` opened at `from`, if it has one; a backslash or a doubled quote goes on.
+fn quoted_end(sql: &[u8], from: usize, quote: u8) -> Option<usize> {
     let mut at = from + 1;
     while at < sql.len() {
         match sql[at] {
             b'\\' => at += 2,
             byte if byte == quote && sql.get(at + 1) == Some(&quote) => at += 2,
-            byte if byte == quote => return at + 1,
+            byte if byte == quote => return Some(at + 1),
             _ => at += 1,
         }
     }
-    sql.len()
+    None
 }
 
 impl Token {
@@ -183,6 +195,37 @@ impl Token {
 
     fn text(&self, sql: &[u8]) -> String {
         String::from_utf8_lossy(&sql[self.start..self.end]).into_owned()
+    }
+
+    /// A name without its quotes.
+    fn name(&self, sql: &[u8]) -> String {
+        match self.kind {
+            TokenKind::QuotedName => {
+                String::from_utf8_lossy(&sql[self.start + 1..self.end - 1]).into_owned()
+            }
+            _ => self.text(sql),
+        }
+    }
+
+    /// What the engine might read otherwise than this lexer, which could hide a function from it:
+    /// heredocs, blanks and quotes of Unicode, `\G`, escapes in names. Queries do without them.
+    fn unclear(&self, sql: &[u8]) -> Option<String> {
+        let bytes = &sql[self.start..self.end];
+        let is_odd = |byte: &u8| !byte.is_ascii() || matches!(byte, b'$' | b'\\');
+        match self.kind {
+            TokenKind::Unclosed => {
+                Some(format!("the quote {} is not closed", char::from(bytes[0])))
+            }
+            TokenKind::QuotedName if bytes.contains(&b'\\') => Some(format!(
+                "{}: a reader's names have no escapes",
+                self.text(sql)
+            )),
+            TokenKind::Word | TokenKind::Sign if bytes.iter().any(is_odd) => Some(format!(
+                "{}: in a reader's query characters other than ASCII, $ and \\ stand inside quotes only",
+                self.text(sql)
+            )),
+            _ => None,
+        }
     }
 }
 
@@ -270,10 +313,15 @@ pub(crate) fn output_format(sql: &[u8]) -> Option<String> {
     (index > 0 && at_end).then(|| format.text(sql))
 }
 
-/// Functions that read or write outside the database, or run programs. As functions of tables
-/// and of values alike; the `…Cluster` forms are caught by their stems.
-const OUTWARD_FUNCTIONS: [&str; 28] = [
-    "file",
+/// Functions of values that read outside the database. They need no brackets to be called:
+/// `arrayMap(file, […])` does it too.
+const OUTWARD_VALUE_FUNCTIONS: [&str; 2] = ["file", "catboostevaluate"];
+
+/// Functions of tables that read or write outside the database, run programs, or hide a query in a
+/// string; the `…Cluster` forms are caught by their stems.
+const OUTWARD_FUNCTIONS: [&str; 29] = [
+    "filesystem",
+    "eval",
     "url",
     "s3",
     "gcs",
@@ -309,8 +357,8 @@ const READING_KEYWORDS: [&str; 9] = [
 ];
 
 /// Why a statement is refused, if it is: for all, several statements at once and
-/// `INTO OUTFILE`; for one who may only read, whatever does not begin like a query, and any
-/// function that opens a file, an address or a program. The engine's own `readonly` stands
+/// `INTO OUTFILE`; for one who may only read, whatever does not begin like a query, what the
+/// engine might read otherwise, and any function that opens a file, an address or a program. The engine's own `readonly` stands
 /// behind this; it alone would let a reader kill queries, and call some of these functions.
 pub(crate) fn refusal(sql: &[u8], access: Access) -> Option<String> {
     // An insert's inline data need not be SQL, but one who may only read inserts nothing.
@@ -334,24 +382,43 @@ pub(crate) fn refusal(sql: &[u8], access: Access) -> Option<String> {
     if !READING_KEYWORDS.iter().any(|k| first.is_anywhere(sql, k)) {
         return Some(format!("a reader may only query, not {}", first.text(sql)));
     }
-    tokens
+    if let Some(reason) = tokens.iter().find_map(|token| token.unclear(sql)) {
+        return Some(reason);
+    }
+    if tokens
         .windows(2)
-        .filter(|w| w[0].is_name() && w[1].is_sign(sql, b'('))
-        .map(|w| w[0].text(sql).trim_matches(['`', '"']).to_string())
-        .find(|name| is_outward(name))
-        .map(|name| format!("{name} reaches outside the database, which a reader may not"))
+        .any(|w| w[0].is_sign(sql, b':') && w[1].is_anywhere(sql, "identifier"))
+    {
+        return Some("a reader's parameters are values, not names".into());
+    }
+    (0..tokens.len())
+        .filter(|at| tokens[*at].is_name())
+        .find(|at| {
+            let name = tokens[*at].name(sql).to_ascii_lowercase();
+            // Behind a dot stands a column.
+            let is_qualified = *at > 0 && tokens[at - 1].is_sign(sql, b'.');
+            let has_arguments = tokens.get(at + 1).is_some_and(|t| t.is_sign(sql, b'('));
+            (!is_qualified && OUTWARD_VALUE_FUNCTIONS.contains(&name.as_str()))
+                || (has_arguments && is_outward(&name))
+        })
+        .map(|at| {
+            let name = tokens[at].name(sql);
+            format!("{name} reaches outside the database, which a reader may not")
+        })
 }
 
+/// Whether a function with this name in lower case does.
 fn is_outward(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    OUTWARD_FUNCTIONS.iter().any(|stem| {
-        name.strip_prefix(stem).is_some_and(|rest| {
-            matches!(
-                rest,
-                "" | "cluster" | "s3" | "azure" | "hdfs" | "local" | "s3cluster"
-            )
-        })
-    })
+    let stem = name.strip_suffix("cluster").unwrap_or(name);
+    let variants = ["", "s3", "azure", "hdfs", "local"];
+    let is_one = |function: &&str| {
+        let variant = stem.strip_prefix(*function);
+        name == *function || variant.is_some_and(|variant| variants.contains(&variant))
+    };
+    OUTWARD_VALUE_FUNCTIONS
+        .iter()
+        .chain(&OUTWARD_FUNCTIONS)
+        .any(is_one)
 }
 
 #[cfg(test)]
@@ -492,13 +559,48 @@ mod tests {
             "SELECT (SELECT count() FROM remote('h', 'd', 't'))",
             "SELECT file('x')",
             "SELECT * FROM icebergLocal('x')",
+            "SELECT * FROM icebergAzureCluster('x')",
+            "SELECT * FROM cluster('x', 'd', 't')",
+            "SELECT * APPLY file FROM (SELECT 'x')",
+            "SELECT arrayMap((`file`), ['x'])",
+            "SELECT arrayMap({name : Identifier}, ['x'])",
+            "SELECT /* /* */ ' */ file('x') -- '",
         ] {
             assert!(is_refused(sql, Access::Read), "{sql}");
         }
         for sql in [
-            "SELECT file FROM t WHERE url = 'x'",
+            "SELECT t.file FROM t WHERE url = 'x'",
             "SELECT cutFragment(url), filesystemAvailable FROM t",
             "SELECT 'file(1)' -- file(2)",
+            "SELECT 1 /* file(1) /* file(2) */ file(3) */",
+            "SELECT * APPLY(toString), {identifier:String} FROM t",
+        ] {
+            assert!(!is_refused(sql, Access::Read), "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_the_engine_might_read_otherwise_is_refused_to_a_reader() {
+        for sql in [
+            r"SELECT `fi\x6ce`('x')",
+            r#"SELECT "fi\Nle"('x')"#,
+            "SELECT $$'$$, file('x'), $$'$$",
+            "SELECT $a$'$a$, 1 -- '",
+            "SELECT\u{a0}1",
+            "SELECT \u{2018}'\u{2019}, file('x') -- '",
+            "SELECT größe FROM t",
+            r"SELECT 1\G KILL QUERY WHERE 1",
+            "SELECT 'a",
+            "SELECT `a",
+            r#"SELECT "a\""#,
+        ] {
+            assert!(is_refused(sql, Access::Read), "{sql}");
+            assert!(!is_refused(sql, Access::Write), "{sql}");
+        }
+        for sql in [
+            r#"SELECT '$ \' \x41 größe', `größe`, '$$', "a $b" -- $ größe"#,
+            "SELECT 1 /* $ größe ' */",
+            "SELECT {name:String}, [1][1], {'a': 1}['a'] FROM `a``b`.t",
         ] {
             assert!(!is_refused(sql, Access::Read), "{sql}");
         }

@@ -307,6 +307,15 @@ async fn the_reader_reads(writer: &Client, reader: &Client) {
         ("SET readonly = 0", "497"),
         ("KILL QUERY WHERE 1", "497"),
         ("SELECT * FROM file('/etc/passwd', 'LineAsString')", "497"),
+        (r"SELECT `fi\x6ce`('/etc/passwd')", "497"),
+        (r#"SELECT * FROM "fi\Nle"('/etc/passwd')"#, "497"),
+        ("SELECT $$'$$, file('/etc/passwd'), $$'$$", "497"),
+        ("SELECT\u{a0}1", "497"),
+        ("SELECT \u{2018}'\u{2019}, file('/etc/passwd') -- '", "497"),
+        ("SELECT /* /* */ ' */ file('/etc/passwd') -- '", "497"),
+        ("SELECT * APPLY(file) FROM (SELECT '/etc/passwd')", "497"),
+        ("SELECT arrayMap(file, ['/etc/passwd'])", "497"),
+        ("SELECT * FROM '/etc/passwd'", "164"),
         ("SELECT 1 INTO OUTFILE '/tmp/x'", "497"),
         ("SELECT * FROM `/etc/passwd`", "164"),
         ("SELECT 1 SETTINGS readonly = 0", "164"),
@@ -317,6 +326,13 @@ async fn the_reader_reads(writer: &Client, reader: &Client) {
             "{sql}: {error}"
         );
     }
+    let parameter = reader.query("SELECT arrayMap({name:Identifier}, ['/etc/passwd'])");
+    let error = parameter.param("name", "file").execute().await;
+    let error = error.expect_err("a name").to_string();
+    assert!(error.contains("Code: 497"), "{error}");
+    // The engine reads comments as the front does: what this one hides is no function.
+    let nested = "SELECT toUInt64(1) /* file('x') /* file('x') */ file('x') */ -- file('x')";
+    assert_eq!(number(reader, nested).await, 1);
     let bounded = reader
         .query("SELECT count() FROM system.numbers")
         .with_setting("max_execution_time", "1");
