@@ -1,7 +1,7 @@
 //! The HTTP side: a request becomes a job, a reply becomes a response.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -11,7 +11,7 @@ use axum::routing::get;
 use axum::{Router, http};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::exception::{Exception, Refusal};
@@ -25,9 +25,13 @@ use crate::sql::{self, Statement};
 /// A statement with what belongs to it, but for streamed data, is at most this long; ClickHouse
 /// would stop at `max_query_size` earlier, but inserts with inline data come this way too.
 const STATEMENT_MAX_BYTES: usize = 1 << 30;
+/// A form, which holds a statement and its parameters but no data, is at most this long.
+const FORM_MAX_BYTES: u64 = 16 << 20;
 /// Pieces of a body, and blocks of an answer, that wait between the client and the engine. At
 /// the bound the faster of the two waits.
 const PIECES_WAITING: usize = 4;
+/// A body that is read whole, by then in its statement's turn, arrives within this time.
+const BODY_WITHIN: Duration = Duration::from_secs(60);
 
 /// What every request needs.
 pub(crate) struct Front {
@@ -50,51 +54,67 @@ pub(crate) fn routes(front: Arc<Front>) -> Router {
 async fn answer(State(front): State<Arc<Front>>, request: HttpRequest<Body>) -> Response {
     let started = Instant::now();
     match begin(&front, request).await {
-        Ok(Begun::Greeting) => Response::new(Body::from("Ok.\n")),
-        Ok(Begun::Job { job, query_id }) => run(front, *job, query_id, started).await,
+        Ok(None) => Response::new(Body::from("Ok.\n")),
+        Ok(Some(begun)) => run(front, *begun, started).await,
         Err(error) => refusal(&front, &error),
     }
 }
 
-/// What a request turned out to be.
-enum Begun {
-    /// A GET without a query: a sign of life.
-    Greeting,
-    Job {
-        job: Box<Job>,
-        query_id: String,
-    },
+/// A statement that may run.
+struct Begun {
+    job: Job,
+    query_id: String,
+    slot: OwnedSemaphorePermit,
 }
 
-async fn begin(front: &Front, request: HttpRequest<Body>) -> Result<Begun, Exception> {
+/// Nothing for a GET without a query, a sign of life. Of a body nothing is read before it is known
+/// who sends it and that its statement's turn has come: bodies that wait take no memory.
+async fn begin(front: &Front, request: HttpRequest<Body>) -> Result<Option<Box<Begun>>, Exception> {
     let (parts, mut body) = request.into_parts();
     let mut asked = Request::from_headers(&parts.headers);
     let url = parts.uri.query().unwrap_or_default();
     for (name, value) in url::form_urlencoded::parse(url.as_bytes()).into_owned() {
         asked.take(name, value)?;
     }
-    if let Some(boundary) = form_boundary(&parts.headers)? {
-        take_form(&mut asked, body, boundary).await?;
-        body = Body::empty();
+    let boundary = form_boundary(&parts.headers)?;
+    if parts.method != http::Method::POST && asked.sql.is_empty() && boundary.is_none() {
+        return Ok(None);
     }
-    if parts.method != http::Method::POST && asked.sql.is_empty() {
-        return Ok(Begun::Greeting);
-    }
-    let access = asked.authorise(&parts.method, &front.writer, &front.reader)?;
+    let authorise = |asked: &Request| asked.authorise(&parts.method, &front.writer, &front.reader);
+    let mut access = authorise(&asked)?;
     if parts.headers.contains_key("content-encoding") {
         return Err(Exception::refuse(
             Refusal::NotImplemented,
             "Content-Encoding is not understood; use decompress=1",
         ));
     }
-    let job = job(asked, access, body).await?;
-    let query_id = Some(job.1)
+    let Ok(slot) = front.slots.clone().acquire_owned().await else {
+        return Err(Exception::engine("the front is stopping"));
+    };
+    let reading = async {
+        if let Some(boundary) = boundary {
+            take_form(&mut asked, body, boundary).await?;
+            body = Body::empty();
+            // Its fields may name another user, or settings.
+            access = authorise(&asked)?;
+        }
+        job(asked, access, body).await
+    };
+    let Ok(read) = tokio::time::timeout(BODY_WITHIN, reading).await else {
+        return Err(Exception::refuse(
+            Refusal::NetworkError,
+            format!("the body did not arrive within {BODY_WITHIN:?}"),
+        ));
+    };
+    let (job, query_id) = read?;
+    let query_id = Some(query_id)
         .filter(|id| !id.is_empty())
         .unwrap_or_else(new_query_id);
-    Ok(Begun::Job {
-        job: Box::new(job.0),
+    Ok(Some(Box::new(Begun {
+        job,
         query_id,
-    })
+        slot,
+    })))
 }
 
 fn form_boundary(headers: &HeaderMap) -> Result<Option<String>, Exception> {
@@ -113,7 +133,9 @@ fn form_boundary(headers: &HeaderMap) -> Result<Option<String>, Exception> {
 /// Clients send parameters that are too long for a URL as a form.
 async fn take_form(asked: &mut Request, body: Body, boundary: String) -> Result<(), Exception> {
     let bad = |e: multer::Error| Exception::refuse(Refusal::BadArguments, e);
-    let mut form = multer::Multipart::new(body.into_data_stream(), boundary);
+    let limit = multer::SizeLimit::new().whole_stream(FORM_MAX_BYTES);
+    let limits = multer::Constraints::new().size_limit(limit);
+    let mut form = multer::Multipart::with_constraints(body.into_data_stream(), boundary, limits);
     while let Some(field) = form.next_field().await.map_err(bad)? {
         let name = field.name().unwrap_or_default().to_string();
         asked.take(name, field.text().await.map_err(bad)?)?;
@@ -210,13 +232,15 @@ async fn forward(body: Body, pieces: mpsc::Sender<Result<Bytes, Exception>>) {
     }
 }
 
-async fn run(front: Arc<Front>, job: Job, query_id: String, started: Instant) -> Response {
+async fn run(front: Arc<Front>, begun: Begun, started: Instant) -> Response {
+    let Begun {
+        job,
+        query_id,
+        slot,
+    } = begun;
     let (head_sender, head) = oneshot::channel();
     let (body_sender, body) = mpsc::channel(PIECES_WAITING);
     let reply = Reply::new(&job, head_sender, body_sender);
-    let Ok(slot) = front.slots.clone().acquire_owned().await else {
-        return refusal(&front, &Exception::engine("the front is stopping"));
-    };
     let worker = front.clone();
     tokio::task::spawn_blocking(move || {
         execute::execute(worker.engine, &worker.version, job, reply);
@@ -310,4 +334,22 @@ fn new_query_id() -> String {
         &hex[16..20],
         &hex[20..]
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+
+    #[tokio::test]
+    async fn a_form_without_end_is_refused() {
+        let head = "--x\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\n";
+        let more = stream::repeat(Bytes::from(vec![b'x'; 1 << 16]));
+        let endless = stream::iter([Bytes::from(head)]).chain(more);
+        let body = Body::from_stream(endless.map(Ok::<_, std::convert::Infallible>));
+        let mut asked = Request::from_headers(&HeaderMap::new());
+        let refused = take_form(&mut asked, body, "x".into()).await;
+        let refused = refused.expect_err("it never ends").body("1");
+        assert!(refused.starts_with("Code: 36."), "{refused}");
+    }
 }

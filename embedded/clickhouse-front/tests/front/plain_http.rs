@@ -86,6 +86,59 @@ fn inserts_take_their_data_from_body_or_statement() {
     assert!(count.contains("\r\n7\n"), "{count}");
 }
 
+/// Neither body ever arrives: what is answered does not depend on it.
+#[test]
+fn a_stranger_is_refused_before_the_body_is_read() {
+    let Some(fresh) = Fresh::start() else { return };
+    for content_type in ["text/plain", "multipart/form-data; boundary=x"] {
+        let refused = fresh.front.raw(
+            format!(
+                "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+                 Content-Type: {content_type}\r\nContent-Length: 1000\r\n\r\n"
+            )
+            .as_bytes(),
+        );
+        assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+    }
+}
+
+#[test]
+fn a_form_holds_statement_parameters_and_settings() {
+    let Some(fresh) = Fresh::start() else { return };
+    let ask = |setting: &str| {
+        let fields = [
+            ("query", "SELECT {a:UInt8} + 1"),
+            ("param_a", "41"),
+            (setting, "1"),
+        ];
+        let form: String = fields
+            .iter()
+            .map(|(name, value)| {
+                format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+            })
+            .collect();
+        fresh.front.raw(
+            format!(
+                "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-ClickHouse-User: reader\r\n\
+                 X-ClickHouse-Key: {READER_PASSWORD}\r\nContent-Length: {}\r\n\
+                 Content-Type: multipart/form-data; boundary=x\r\n\r\n{form}--x--\r\n",
+                form.len() + 7
+            )
+            .as_bytes(),
+        )
+    };
+    let answer = ask("max_threads");
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.contains("\r\n42\n"),
+        "{answer}"
+    );
+    let refused = ask("readonly");
+    assert!(
+        refused.contains("x-clickhouse-exception-code: 497"),
+        "{refused}"
+    );
+}
+
 /// clickhouse-go asks for Native blocks of its own revision; Grafana's data source uses it.
 #[test]
 fn native_blocks_come_at_the_clients_revision() {
