@@ -60,10 +60,18 @@ pub(crate) struct Head {
     pub(crate) exception_tag: String,
 }
 
+/// The rows that were sent are not the whole answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the answer broke off")]
+pub(crate) struct BrokeOff;
+
+/// A piece of an answer's body; an error after the last piece of one that is not whole.
+pub(crate) type Piece = Result<Bytes, BrokeOff>;
+
 /// Where an answer goes: its head once, then its body.
 pub(crate) struct Reply {
     head: Option<oneshot::Sender<Head>>,
-    body: mpsc::Sender<Bytes>,
+    body: mpsc::Sender<Piece>,
     framed: bool,
     format: String,
     native_revision: u64,
@@ -79,7 +87,7 @@ enum Client {
 
 impl Reply {
     /// An answer to `job`, through these channels.
-    pub(crate) fn new(job: &Job, head: oneshot::Sender<Head>, body: mpsc::Sender<Bytes>) -> Self {
+    pub(crate) fn new(job: &Job, head: oneshot::Sender<Head>, body: mpsc::Sender<Piece>) -> Self {
         let format = match &job.data {
             Some(_) => None,
             None => sql::output_format(&job.sql),
@@ -117,7 +125,7 @@ impl Reply {
         } else {
             bytes.to_vec()
         };
-        match self.body.blocking_send(bytes.into()) {
+        match self.body.blocking_send(Ok(bytes.into())) {
             Ok(()) => Client::Listens,
             Err(_) => Client::Gone,
         }
@@ -135,7 +143,7 @@ impl Reply {
     }
 
     /// Before the first row an error is the answer; after it, ClickHouse's clients look for a
-    /// marked text at the end.
+    /// marked text at the end, and all others see that the body does not end as a whole one does.
     fn error(&mut self, error: Exception, version: &str) {
         let text = error.body(version);
         if self.head.is_some() {
@@ -147,6 +155,8 @@ impl Reply {
         let marked =
             format!("\r\n__exception__\r\n{tag}\r\n{text}{length} {tag}\r\n__exception__\r\n");
         self.send(marked.as_bytes());
+        // A client that is gone saw no end either.
+        let _ = self.body.blocking_send(Err(BrokeOff));
     }
 }
 

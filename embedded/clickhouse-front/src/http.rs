@@ -4,19 +4,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Request as HttpRequest, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Router, http};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::exception::{Exception, Refusal};
-use crate::execute::{self, Head, InsertData, Job, Reply};
+use crate::execute::{self, Head, InsertData, Job, Piece, Reply};
 use crate::ffi::Engine;
+use crate::flushes::Flushes;
 use crate::framing::Unframer;
 use crate::options::{Access, Credentials};
 use crate::request::Request;
@@ -51,11 +52,15 @@ pub(crate) fn routes(front: Arc<Front>) -> Router {
         .with_state(front)
 }
 
-async fn answer(State(front): State<Arc<Front>>, request: HttpRequest<Body>) -> Response {
+async fn answer(
+    State(front): State<Arc<Front>>,
+    ConnectInfo(flushes): ConnectInfo<Flushes>,
+    request: HttpRequest<Body>,
+) -> Response {
     let started = Instant::now();
     match begin(&front, request).await {
         Ok(None) => Response::new(Body::from("Ok.\n")),
-        Ok(Some(begun)) => run(front, *begun, started).await,
+        Ok(Some(begun)) => run(front, *begun, flushes, started).await,
         Err(error) => refusal(&front, &error),
     }
 }
@@ -232,7 +237,7 @@ async fn forward(body: Body, pieces: mpsc::Sender<Result<Bytes, Exception>>) {
     }
 }
 
-async fn run(front: Arc<Front>, begun: Begun, started: Instant) -> Response {
+async fn run(front: Arc<Front>, begun: Begun, flushes: Flushes, started: Instant) -> Response {
     let Begun {
         job,
         query_id,
@@ -247,15 +252,29 @@ async fn run(front: Arc<Front>, begun: Begun, started: Instant) -> Response {
         drop(slot);
     });
     match head.await {
-        Ok(head) => response(&head, &query_id, body, started),
+        Ok(head) => response(&head, &query_id, pieces(body, flushes), started),
         Err(_) => refusal(&front, &Exception::engine("the statement's thread died")),
     }
+}
+
+/// An answer's body. Where it breaks off, the server ends the connection without the body's last
+/// chunk, but not before the pieces before are flushed.
+fn pieces(body: mpsc::Receiver<Piece>, flushes: Flushes) -> impl Stream<Item = Piece> {
+    ReceiverStream::new(body).then(move |piece| {
+        let mut flushes = flushes.clone();
+        async move {
+            if piece.is_err() {
+                flushes.next().await;
+            }
+            piece
+        }
+    })
 }
 
 fn response(
     head: &Head,
     query_id: &str,
-    body: mpsc::Receiver<Bytes>,
+    body: impl Stream<Item = Piece> + Send + 'static,
     started: Instant,
 ) -> Response {
     let status = head
@@ -274,12 +293,13 @@ fn response(
     if let Some(error) = &head.error {
         response = response.header("X-ClickHouse-Exception-Code", error.code());
     }
-    let body = Body::from_stream(ReceiverStream::new(body).map(Ok::<_, std::io::Error>));
-    response.body(body).unwrap_or_else(|error| {
-        // A query id or format with bytes that no header may hold.
-        let text = format!("the answer's headers cannot be written: {error}\n");
-        with_status(StatusCode::BAD_REQUEST, text)
-    })
+    response
+        .body(Body::from_stream(body))
+        .unwrap_or_else(|error| {
+            // A query id or format with bytes that no header may hold.
+            let text = format!("the answer's headers cannot be written: {error}\n");
+            with_status(StatusCode::BAD_REQUEST, text)
+        })
 }
 
 fn summary(head: &Head, started: Instant) -> String {

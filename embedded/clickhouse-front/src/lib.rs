@@ -15,6 +15,7 @@
 mod exception;
 mod execute;
 mod ffi;
+mod flushes;
 mod framing;
 mod http;
 mod native;

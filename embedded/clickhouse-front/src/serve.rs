@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
 use crate::ffi::{Connection, Engine};
+use crate::flushes::{Flushes, Listener};
 use crate::http::{Front, routes};
 use crate::options::Options;
 
@@ -182,7 +183,8 @@ async fn serve(listen: SocketAddr, front: Arc<Front>) -> Result<(), Error> {
         .await
         .map_err(|reason| Error::Listen { listen, reason })?;
     tracing::info!(%listen, version = front.version, "the ClickHouse front is ready");
-    axum::serve(listener, routes(front))
+    let service = routes(front).into_make_service_with_connect_info::<Flushes>();
+    axum::serve(Listener(listener), service)
         .with_graceful_shutdown(async move {
             tokio::select! {
                 _ = terminate.recv() => {}

@@ -139,6 +139,29 @@ fn a_form_holds_statement_parameters_and_settings() {
     );
 }
 
+#[test]
+fn an_answer_that_fails_midway_does_not_end_as_a_whole_one_does() {
+    let Some(fresh) = Fresh::start() else { return };
+    let last_chunk = "\r\n0\r\n\r\n";
+    let whole = fresh.front.post("", "SELECT number FROM numbers(4000000)");
+    assert!(whole.ends_with(last_chunk), "{}", &whole[..600]);
+    // More than fits between the two: the error waits behind rows that were not sent yet.
+    for parameters in ["", "compress=1"] {
+        let sql = "SELECT throwIf(number = 3000000) FROM numbers(4000000)";
+        let broken = fresh.front.post(parameters, sql);
+        assert!(broken.starts_with("HTTP/1.1 200"), "{}", &broken[..600]);
+        assert!(
+            !broken.ends_with(last_chunk),
+            "taken for whole: {parameters}"
+        );
+        if parameters.is_empty() {
+            let end = &broken[broken.len() - 600..];
+            assert!(end.contains("Code: 395"), "{end}");
+            assert!(end.ends_with("\r\n__exception__\r\n\r\n"), "{end}");
+        }
+    }
+}
+
 /// clickhouse-go asks for Native blocks of its own revision; Grafana's data source uses it.
 #[test]
 fn native_blocks_come_at_the_clients_revision() {
