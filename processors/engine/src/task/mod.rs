@@ -283,7 +283,7 @@ impl<S: Store> Task<S> {
             let version = version(self.settings.epoch, offset);
             let state = self.states.get(key);
             let record = state.and_then(|state| state.view(key, version));
-            if let Some(record) = record.filter(|record| emission.is_due(record)) {
+            if let Some(record) = record.filter(|record| emission.must_append(record)) {
                 outputs.push(Output::State(key.clone(), Box::new(record)));
             }
         }

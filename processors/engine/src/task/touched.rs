@@ -25,7 +25,7 @@ pub(super) struct Emission {
 
 impl Emission {
     /// Whether `record`, what it says after the batch, is to be appended.
-    pub(super) fn is_due(self, record: &Record) -> bool {
+    pub(super) fn must_append(self, record: &Record) -> bool {
         let is_same = |before: Record| before.under(record.version()) == *record;
         self.even_if_unchanged || !self.before.is_some_and(is_same)
     }
