@@ -2,14 +2,10 @@
 
 use crate::{example, fetched};
 use gapless_registry::{Registry, RegistryError, subjects};
-<<<<<<< HEAD
-use gapless_schemas::{Codec, Event, Schema, Topics};
-use std::io::{Write as _, stderr};
-=======
 use gapless_schemas::{Codec, Gap, Schema, SchemaId, Topics};
 use http_body_util::BodyExt;
 use serde_json::Value;
->>>>>>> c212b9f (Records of every released schema version are read)
+use std::io::{Write as _, stderr};
 use std::path::Path;
 use std::time::Duration;
 use tokio::process::{Child, Command};
