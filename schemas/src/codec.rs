@@ -333,7 +333,8 @@ mod tests {
     fn an_event_survives_the_wire_also_with_bytes_that_are_no_text() {
         let codec = Codec::embedded();
         let bytes = codec.encode(&event()).unwrap();
-        assert_eq!(bytes[..5], [0, 0, 0, 0, 1]);
+        assert_eq!(bytes[0], 0);
+        assert_eq!(bytes[1..5], codec.id(Schema::Event).to_be_bytes());
         assert_eq!(codec.decode::<Event>(&bytes).unwrap(), event());
     }
 
@@ -442,6 +443,7 @@ mod tests {
         let earlier: &str = format!("{}]}}", &Schema::Gap.text()[..outcome]).leak();
         let releases: Vec<Release> = Release::ALL
             .iter()
+            .filter(|release| release.version == 1)
             .map(|release| match release.schema {
                 Schema::Gap => Release {
                     text: earlier,
@@ -450,7 +452,7 @@ mod tests {
                 _ => *release,
             })
             .chain([Release {
-                id: 9,
+                id: 300,
                 schema: Schema::Gap,
                 version: 2,
                 text: Schema::Gap.text(),
@@ -473,11 +475,11 @@ mod tests {
         };
         let codec = Codec::of(&releases);
         let newer = codec.encode(&gap).unwrap();
-        assert_eq!(newer[..5], [0, 0, 0, 0, 9]);
+        assert_eq!(newer[..5], [0, 0, 0, 1, 44]);
         assert_eq!(codec.decode::<Gap>(&newer).unwrap(), gap);
         // What it wrote lacks the last field, whose absence is one byte.
         let mut written = newer[..newer.len() - 1].to_vec();
-        written[4] = 6;
+        written[..5].copy_from_slice(&[0, 0, 0, 0, 6]);
         assert_eq!(codec.decode::<Gap>(&written).unwrap(), gap);
         assert!(matches!(
             codec.decode::<Issue>(&written),
@@ -533,7 +535,7 @@ mod tests {
         let truncated = &codec.encode(&event()).unwrap()[..20];
         assert!(matches!(
             codec.decode::<Event>(truncated),
-            Err(DecodeError::Datum { id: 1, .. })
+            Err(DecodeError::Datum { .. })
         ));
     }
 }

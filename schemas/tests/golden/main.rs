@@ -119,10 +119,15 @@ fn hold<R: Record>(name: &str) {
         .filter(|release| release.schema == R::SCHEMA)
         .collect();
     for files in &files {
-        let release = releases.get(files.version - 1).copied();
-        let Some(release) = release.filter(|release| release.text == files.text) else {
-            panic!("not released: append {}", entry::<R>(name, files.version));
-        };
+        assert!(
+            releases
+                .get(files.version - 1)
+                .is_some_and(|release| release.text == files.text),
+            "not released: append {}",
+            entry::<R>(name, files.version)
+        );
+    }
+    for (files, release) in files.iter().zip(&releases) {
         assert_eq!(release.version as usize, files.version, "of {name}");
         for (number, golden) in files.examples.iter().enumerate() {
             let read = read::<R>(&Codec::embedded(), release.id, &golden.wire);

@@ -3,7 +3,7 @@
 use crate::{example, fetched};
 use gapless_embedded::{Embedded, Error, Options, PartCommand};
 use gapless_registry::{router, subjects};
-use gapless_schemas::{Codec, Topics};
+use gapless_schemas::{Codec, Schema, Topics};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -71,7 +71,8 @@ async fn python_reads_from_kafka_what_we_wrote_by_what_the_registry_says() {
     let mut names: Vec<String> = subjects(&topics).into_iter().map(|s| s.name).collect();
     names.sort();
     assert_eq!(printed["subjects"], json!(names));
-    assert_eq!(printed["registered_again_as"], json!(1));
+    let id = Codec::embedded().id(Schema::Event);
+    assert_eq!(printed["registered_again_as"], json!(id));
     assert_eq!(printed["refused_with"], json!(42205));
     for (topic, expected) in &written {
         assert_eq!(printed["records"][topic]["key"], "a key", "of {topic}");
