@@ -68,7 +68,7 @@ pub struct DriveReport {
     /// What the channel did.
     pub faults: FaultReport,
     /// Of the feed's arrivals, in their order: how many came before the first that has not been
-    /// answered. A driver on the same feed may [skip](Feed::skip_arrivals) them.
+    /// answered. A driver on the same feed may [skip](crate::Feed::skip_arrivals) them.
     pub settled: u64,
     /// All that ever arrives has been posted and answered; the world is at rest.
     pub all_delivered: bool,
