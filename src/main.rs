@@ -14,6 +14,7 @@ mod stop;
 mod system;
 mod up;
 mod webhook_secret;
+mod whole_file;
 
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;

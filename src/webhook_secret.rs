@@ -1,10 +1,10 @@
 //! The webhook's secret of a data folder, made on first run.
 
+use crate::whole_file;
 use anyhow::{Context, Result, bail};
 use gapless_ingest::Secret;
 use rand::RngCore;
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "webhook-secret";
@@ -36,7 +36,7 @@ pub(crate) fn read_or_make(data_dir: &Path) -> Result<WebhookSecret> {
             let mut bytes = [0; SECRET_BYTES];
             rand::rng().fill_bytes(&mut bytes);
             let text = hex::encode(bytes);
-            write(data_dir, &path, &text)
+            whole_file::write(&path, format!("{text}\n").as_bytes())
                 .with_context(|| format!("{} cannot be written", path.display()))?;
             Ok(WebhookSecret {
                 secret: Secret::new(text),
@@ -52,20 +52,6 @@ pub(crate) fn read_or_make(data_dir: &Path) -> Result<WebhookSecret> {
         Err(error) => Err(error)
             .with_context(|| format!("{} cannot be read; correct its permissions", path.display())),
     }
-}
-
-/// Whole or not at all: a crash leaves no half a secret behind.
-fn write(data_dir: &Path, path: &Path, text: &str) -> std::io::Result<()> {
-    let draft = data_dir.join(".webhook-secret");
-    let _ = std::fs::remove_file(&draft);
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()?;
-    std::fs::rename(&draft, path)
 }
 
 #[cfg(test)]

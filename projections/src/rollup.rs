@@ -64,6 +64,20 @@ pub enum Aggregate {
 }
 
 impl Figure {
+    const fn number(
+        name: &'static str,
+        unit: &'static str,
+        meaning: &'static str,
+        aggregate: Aggregate,
+        from: &'static str,
+    ) -> Self {
+        Self {
+            column: Column::stored(name, Type::Int, unit, meaning),
+            aggregate,
+            from,
+        }
+    }
+
     /// A sum of `from`.
     pub const fn sum(
         name: &'static str,
@@ -71,11 +85,7 @@ impl Figure {
         meaning: &'static str,
         from: &'static str,
     ) -> Self {
-        Self {
-            column: Column::stored(name, Type::Int, unit, meaning),
-            aggregate: Aggregate::Sum,
-            from,
-        }
+        Self::number(name, unit, meaning, Aggregate::Sum, from)
     }
 
     /// How many contributions there are.
@@ -84,20 +94,12 @@ impl Figure {
         unit: &'static str,
         meaning: &'static str,
     ) -> Self {
-        Self {
-            column: Column::stored(name, Type::Int, unit, meaning),
-            aggregate: Aggregate::Contributions,
-            from: "",
-        }
+        Self::number(name, unit, meaning, Aggregate::Contributions, "")
     }
 
     /// How many of `from` are known.
     pub const fn count(name: &'static str, meaning: &'static str, from: &'static str) -> Self {
-        Self {
-            column: Column::stored(name, Type::Int, "durations", meaning),
-            aggregate: Aggregate::Count,
-            from,
-        }
+        Self::number(name, "durations", meaning, Aggregate::Count, from)
     }
 
     /// How many different `from` there are.
@@ -107,11 +109,7 @@ impl Figure {
         meaning: &'static str,
         from: &'static str,
     ) -> Self {
-        Self {
-            column: Column::stored(name, Type::Int, unit, meaning),
-            aggregate: Aggregate::Distinct,
-            from,
-        }
+        Self::number(name, unit, meaning, Aggregate::Distinct, from)
     }
 
     /// Percentiles of `from`.

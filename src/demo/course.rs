@@ -5,6 +5,7 @@
 //! end. After a crash a second's deliveries come again, as GitHub itself sends some again, and change
 //! nothing.
 
+use crate::whole_file;
 use anyhow::{Context, Result, bail};
 use gapless_schemas::Timestamp;
 use gapless_simulator::{Driver, SimulatedClock};
@@ -15,8 +16,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const FILE: &str = "demo.json";
-/// Written first, and then put in the place of [`FILE`].
-const DRAFT: &str = ".demo.json";
 /// What every data folder in use has: the embedded log.
 const LOG_FOLDER: &str = "kafka";
 const NOTED_EACH: Duration = Duration::from_secs(1);
@@ -68,7 +67,6 @@ struct Note {
 /// The demo of a data folder.
 pub(super) struct Course {
     path: PathBuf,
-    draft: PathBuf,
     note: Note,
 }
 
@@ -120,11 +118,7 @@ impl Course {
                 note.script
             );
         }
-        let course = Self {
-            path,
-            draft: data_dir.join(DRAFT),
-            note,
-        };
+        let course = Self { path, note };
         course.write(&course.note).with_context(|| {
             format!(
                 "{} cannot be written: make room, or name another folder with --data-dir",
@@ -170,10 +164,8 @@ impl Course {
         }
     }
 
-    /// Whole or not at all.
     fn write(&self, note: &Note) -> std::io::Result<()> {
-        std::fs::write(&self.draft, serde_json::to_vec_pretty(note)?)?;
-        std::fs::rename(&self.draft, &self.path)
+        whole_file::write(&self.path, &serde_json::to_vec_pretty(note)?)
     }
 }
 

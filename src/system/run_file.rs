@@ -6,13 +6,13 @@
 //! operator's port tells.
 
 use super::{Places, Reader};
+use crate::whole_file;
 use anyhow::{Context, Result, bail};
 use gapless_ingest::KafkaConfig;
 use gapless_schemas::{Codec, Topics};
 use serde::{Deserialize, Serialize};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -67,18 +67,9 @@ impl RunFile {
 
     /// Writes it whole or not at all.
     pub(super) fn write(&self, data_dir: &Path) -> Result<()> {
-        let (path, draft) = (path(data_dir), data_dir.join(".run.json"));
-        let write = || -> std::io::Result<()> {
-            let _ = std::fs::remove_file(&draft);
-            let mut file = std::fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&draft)?;
-            file.write_all(&serde_json::to_vec_pretty(self)?)?;
-            std::fs::rename(&draft, &path)
-        };
-        write().with_context(|| {
+        let path = path(data_dir);
+        let written = whole_file::write(&path, &serde_json::to_vec_pretty(self)?);
+        written.with_context(|| {
             format!(
                 "{} cannot be written, so that no other command would find this one; make room, or \
                  remove what is there",
