@@ -103,6 +103,7 @@ impl Store {
     /// The HTTP client cannot be made. Reaction: stop.
     pub fn new(options: StoreOptions) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
+            .no_proxy()
             .connect_timeout(Duration::from_secs(3))
             .timeout(Duration::from_secs(options.execution_seconds + 5))
             .build()?;
@@ -227,6 +228,31 @@ mod tests {
         }
         let versioned = format!("{failed} (version 26.7.2.1)\nstack");
         assert_eq!(refused(&versioned), NoAnswer::Failed(failed.into()));
+    }
+
+    /// Runs the test below, in a process of its own: only before its start can the environment be set.
+    #[test]
+    fn a_proxy_gets_neither_queries_nor_the_readers_password() {
+        let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", proxy.local_addr().unwrap());
+        let asked = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "query::tests::a_store_that_is_not_there_is_unreachable",
+            ])
+            .env("http_proxy", address)
+            .env_remove("no_proxy")
+            .env_remove("NO_PROXY")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&asked.stdout);
+        assert!(
+            asked.status.success() && said.contains("1 passed"),
+            "{said}"
+        );
+        proxy.set_nonblocking(true).unwrap();
+        let came = proxy.accept().unwrap_err();
+        assert_eq!(came.kind(), std::io::ErrorKind::WouldBlock);
     }
 
     #[tokio::test]
