@@ -5,12 +5,15 @@ use super::roles::Health;
 use anyhow::Result;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::header::HOST;
+use axum::http::uri::Authority;
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use gapless_ingest::webhook::Limits;
 use gapless_page::{PageOptions, page_router};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,13 +35,18 @@ pub(super) fn limits() -> Limits {
 /// Fills the page's live strip; see [`gapless_page::StatusSource`] for its form.
 pub(crate) type Live = Arc<dyn Fn(&Health) -> serde_json::Value + Send + Sync>;
 
-/// All routes of the operator's port.
+/// All routes of the operator's port, which listens on `address`.
 ///
 /// Under `/registry` lies the schema registry's read API, for Kafka tools, unless there is a registry
 /// of its own.
 /// `/healthz` says that the process runs; `/readyz` answers 503 and every reason, a line each, while
 /// some part cannot do its work. Neither needs more than memory, so that both answer in trouble.
-pub(super) fn router(places: &Places, health: Arc<Health>, status: Option<Live>) -> Result<Router> {
+pub(super) fn router(
+    places: &Places,
+    address: SocketAddr,
+    health: Arc<Health>,
+    status: Option<Live>,
+) -> Result<Router> {
     let clickhouse = &places.clickhouse;
     let store = gapless_page::StoreOptions::new(
         &clickhouse.url,
@@ -56,11 +64,44 @@ pub(super) fn router(places: &Places, health: Arc<Health>, status: Option<Live>)
         None => page.nest("/registry", gapless_registry::router(&places.topics)),
         Some(_) => page,
     };
-    Ok(page
+    let all = page
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(move || async move { readiness(&ready) }))
         .route("/metrics", get(move || async move { metrics.metrics() }))
-        .layer(from_fn(in_time)))
+        .layer(from_fn(in_time));
+    Ok(guarded(all, address))
+}
+
+/// A page of somebody else's, in the browser of a person at this machine, can have its own name
+/// resolved to a loopback address, and then read here what is for that person alone (DNS
+/// rebinding). Its requests tell themselves by that name. Where the port is not on loopback, whoever
+/// opened it decides who reaches it, and by what name.
+fn guarded(router: Router, address: SocketAddr) -> Router {
+    if address.ip().to_canonical().is_loopback() {
+        router.layer(from_fn(without_foreign_names))
+    } else {
+        router
+    }
+}
+
+async fn without_foreign_names(request: Request, next: Next) -> Response {
+    // A browser always sends a host; a health check of few lines need not.
+    if request.headers().get_all(HOST).iter().all(is_own) {
+        return next.run(request).await;
+    }
+    let why = "This port answers to an IP address or to localhost only: a proxy in front of it has \
+               to send one of these as Host.\n";
+    (StatusCode::MISDIRECTED_REQUEST, why).into_response()
+}
+
+/// Whether a `Host` is one that no DNS server can have been asked for.
+fn is_own(host: &HeaderValue) -> bool {
+    let Ok(authority) = Authority::try_from(host.as_bytes()) else {
+        return false;
+    };
+    let name = authority.host();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
 }
 
 /// Gives a request up that takes too long.
@@ -75,5 +116,61 @@ fn readiness(health: &Health) -> impl IntoResponse + use<> {
         (StatusCode::OK, "ready\n".to_owned())
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, troubles.join("\n") + "\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_loopback_only_addresses_and_localhost_are_own_hosts() {
+        let own = [
+            "127.0.0.1",
+            "127.0.0.1:8081",
+            "[::1]",
+            "[::1]:8081",
+            "10.0.0.7:8081",
+            "localhost",
+            "LOCALHOST:8081",
+        ];
+        let foreign = [
+            "evil.example",
+            "evil.example:8081",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example:8081",
+            "localhost@evil.example",
+            "a b",
+            "",
+        ];
+        for (hosts, expected) in [(own, true), (foreign, false)] {
+            for host in hosts {
+                assert_eq!(is_own(&HeaderValue::from_static(host)), expected, "{host}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_foreign_name_gets_nothing_of_a_port_on_loopback() {
+        let table = [
+            ("127.0.0.1:8081", "evil.example", 421),
+            ("[::1]:8081", "evil.example", 421),
+            ("[::ffff:127.0.0.1]:8081", "evil.example", 421),
+            ("127.0.0.1:8081", "localhost:8081", 200),
+            ("0.0.0.0:8081", "gapless.example", 200),
+            ("10.0.0.7:8081", "gapless.example", 200),
+        ];
+        for (address, host, expected) in table {
+            let page = Router::new().route("/", get(|| async { "figures" }));
+            let router = guarded(page, address.parse().unwrap());
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            tokio::spawn(async { axum::serve(listener, router).await });
+            let client = reqwest::Client::builder().no_proxy().build().unwrap();
+            let answer = client.get(url).header(HOST, host).send().await.unwrap();
+            assert_eq!(answer.status(), expected, "{address} as {host}");
+            let is_told = answer.text().await.unwrap().contains("figures");
+            assert_eq!(is_told, expected == 200, "{address} as {host}");
+        }
     }
 }
