@@ -317,13 +317,26 @@ fn the_services_are_configured_as_what_the_tests_run_on() {
     let constraints = element(&users, "constraints");
     let (_, settings) = front.split_once("SETTINGS_OF_A_READER: [").expect("a list");
     let (settings, _) = settings.split_once("];").expect("its end");
-    let settings = settings.split('"').skip(1).step_by(2);
-    for setting in settings {
+    let settings: Vec<&str> = settings.split('"').skip(1).step_by(2).collect();
+    for setting in &settings {
         assert!(
             element(constraints, setting).contains("<changeable_in_readonly/>"),
             "a reader of the embedded ClickHouse may set {setting}"
         );
     }
+    assert_eq!(
+        constraints.matches("<changeable_in_readonly/>").count(),
+        settings.len(),
+        "a reader of the embedded ClickHouse may set less"
+    );
+    let seconds = element(constraints, "max_execution_time");
+    let (min, max) = (element(seconds, "min"), element(seconds, "max"));
+    assert!(
+        front.contains(&format!(
+            "SECONDS_OF_A_READER: RangeInclusive<u32> = {min}..={max};"
+        )),
+        "a reader of the embedded ClickHouse has other bounds than {min} and {max} seconds"
+    );
 }
 
 fn element<'a>(xml: &'a str, name: &str) -> &'a str {

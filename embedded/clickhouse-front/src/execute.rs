@@ -15,10 +15,8 @@ use crate::ffi::{Connection, Engine, Statistics};
 use crate::framing::{self, Unframer};
 use crate::native;
 use crate::options::Access;
+use crate::request::SECONDS_OF_A_READER;
 use crate::sql::{self, Statement};
-
-/// A reader's query may take this long unless it asks for another bound.
-const READER_EXECUTION_SECONDS: u32 = 60;
 
 /// A statement, ready to run.
 #[derive(Debug)]
@@ -188,7 +186,8 @@ fn prepare(connection: &Connection, job: &Job) -> Result<(), Exception> {
     if job.access == Access::Read {
         // The engine cannot cancel what has not begun to answer: a reader who went away must
         // not hold its slot for ever.
-        settings.push(format!("max_execution_time = {READER_EXECUTION_SECONDS}"));
+        let seconds = SECONDS_OF_A_READER.end();
+        settings.push(format!("max_execution_time = {seconds}"));
     }
     settings.extend(
         job.settings

@@ -40,8 +40,10 @@ pub(crate) struct Front {
     pub(crate) version: String,
     pub(crate) writer: Credentials,
     pub(crate) reader: Credentials,
-    /// One for each statement that may run; requests wait here for their turn.
-    pub(crate) slots: Arc<Semaphore>,
+    /// One for each of the writer's statements that may run; requests wait here for their turn.
+    pub(crate) writer_slots: Arc<Semaphore>,
+    /// The same for readers: the writer never waits for them.
+    pub(crate) reader_slots: Arc<Semaphore>,
 }
 
 /// The routes of ClickHouse's HTTP interface that are served.
@@ -93,7 +95,12 @@ async fn begin(front: &Front, request: HttpRequest<Body>) -> Result<Option<Box<B
             "Content-Encoding is not understood; use decompress=1",
         ));
     }
-    let Ok(slot) = front.slots.clone().acquire_owned().await else {
+    let slots = if asked.is_from(&front.writer) {
+        &front.writer_slots
+    } else {
+        &front.reader_slots
+    };
+    let Ok(slot) = slots.clone().acquire_owned().await else {
         return Err(Exception::engine("the front is stopping"));
     };
     let reading = async {

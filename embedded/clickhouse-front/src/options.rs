@@ -49,7 +49,8 @@ pub struct Options {
     pub writer: Credentials,
     /// Who may only query, inside the database.
     pub reader: Credentials,
-    /// How many statements run at the same time; more wait their turn.
+    /// How many of the writer's statements, and as many of readers', run at the same time; more
+    /// wait their turn.
     pub slots: usize,
     /// How much memory the engine may take, in bytes; a query that needs more fails with
     /// ClickHouse's code 241.

@@ -1,5 +1,7 @@
 //! What a request asks for: its parameters and headers read into one value.
 
+use std::ops::RangeInclusive;
+
 use axum::http::{HeaderMap, Method};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -8,8 +10,10 @@ use crate::exception::{Exception, Refusal};
 use crate::options::{Access, Credentials};
 
 /// Settings that one who may only read may change: bounds on the query itself, and how its
-/// answer is written. All else stays as it is.
-const SETTINGS_OF_A_READER: [&str; 10] = [
+/// answer is written for the page and Grafana. Names and no prefixes: some of `format_…` and
+/// `output_format_…` name files, which this engine, unlike a server, reads and writes anywhere.
+/// `docker/clickhouse/users.d/gapless.xml` has the same.
+const SETTINGS_OF_A_READER: [&str; 12] = [
     "max_execution_time",
     "max_result_rows",
     "max_result_bytes",
@@ -20,9 +24,11 @@ const SETTINGS_OF_A_READER: [&str; 10] = [
     "timeout_overflow_mode",
     "read_overflow_mode",
     "date_time_output_format",
+    "output_format_json_quote_64bit_integers",
+    "output_format_json_quote_denormals",
 ];
-/// Prefixes of settings of the kind "how values are written".
-const SETTING_PREFIXES_OF_A_READER: [&str; 2] = ["output_format_", "format_"];
+/// How long a reader's query may run: zero would be for ever. The longest, unless it asks for less.
+pub(crate) const SECONDS_OF_A_READER: RangeInclusive<u32> = 1..=60;
 
 /// A request's parameters, from its URL, its headers and its form fields.
 #[derive(Debug, Default)]
@@ -130,13 +136,13 @@ impl Request {
         writer: &Credentials,
         reader: &Credentials,
     ) -> Result<Access, Exception> {
-        let access = if writer.fit(&self.user, &self.password) {
+        let access = if self.is_from(writer) {
             if method == Method::POST {
                 Access::Write
             } else {
                 Access::Read
             }
-        } else if reader.fit(&self.user, &self.password) {
+        } else if self.is_from(reader) {
             self.check_reader_settings()?;
             Access::Read
         } else {
@@ -152,20 +158,33 @@ impl Request {
         Ok(access)
     }
 
+    /// Whether the request has the name and password of `who`.
+    pub(crate) fn is_from(&self, who: &Credentials) -> bool {
+        who.fit(&self.user, &self.password)
+    }
+
     fn check_reader_settings(&self) -> Result<(), Exception> {
-        let may_change = |name: &str| {
-            SETTINGS_OF_A_READER.contains(&name)
-                || SETTING_PREFIXES_OF_A_READER
-                    .iter()
-                    .any(|p| name.starts_with(p))
+        let refuse = |reason| {
+            let text = format!("{}: a reader may not {reason}", self.user);
+            Err(Exception::refuse(Refusal::AccessDenied, text))
         };
-        match self.settings.iter().find(|(name, _)| !may_change(name)) {
-            None => Ok(()),
-            Some((name, _)) => Err(Exception::refuse(
-                Refusal::AccessDenied,
-                format!("{}: a reader may not change the setting {name}", self.user),
-            )),
+        for (name, value) in &self.settings {
+            if !SETTINGS_OF_A_READER.contains(&name.as_str()) {
+                return refuse(format!("change the setting {name}"));
+            }
+            let is_bounded = || {
+                let seconds = value.parse();
+                seconds.is_ok_and(|seconds| SECONDS_OF_A_READER.contains(&seconds))
+            };
+            if name == "max_execution_time" && !is_bounded() {
+                let (min, max) = (SECONDS_OF_A_READER.start(), SECONDS_OF_A_READER.end());
+                return refuse(format!(
+                    "set max_execution_time to {value:?}: it is a whole number of seconds from \
+                     {min} to {max}"
+                ));
+            }
         }
+        Ok(())
     }
 }
 
@@ -219,18 +238,34 @@ mod tests {
 
     #[test]
     fn a_reader_changes_bounds_and_nothing_else() {
-        let mut reader = request("reader", "reader's secret");
-        for name in [
-            "max_execution_time",
-            "output_format_json_quote_64bit_integers",
-        ] {
-            reader.take(name.into(), "1".into()).expect("a setting");
+        let refused = [
+            ("readonly", "0"),
+            ("format_template_row", "/etc/passwd"),
+            ("output_format_schema", "/tmp/x"),
+            ("format_schema", "/tmp/x"),
+            ("max_execution_time", "0"),
+            ("max_execution_time", "61"),
+            ("max_execution_time", "-1"),
+            ("max_execution_time", "0.5"),
+            ("max_execution_time", ""),
+        ];
+        let allowed = SETTINGS_OF_A_READER.map(|name| (name, "1"));
+        let of_reader = |settings: &[(&str, &str)]| {
+            let mut reader = request("reader", "reader's secret");
+            for (name, value) in settings {
+                reader
+                    .take((*name).into(), (*value).into())
+                    .expect("a setting");
+            }
+            access(&reader, Method::POST)
+        };
+        assert_eq!(of_reader(&allowed), Ok(Access::Read));
+        assert_eq!(of_reader(&[("max_execution_time", "60")]), Ok(Access::Read));
+        for setting in refused {
+            // Neither the first nor the last.
+            let settings = [allowed[0], setting, allowed[0]];
+            assert_eq!(of_reader(&settings), Err(497), "{setting:?}");
         }
-        assert_eq!(access(&reader, Method::POST), Ok(Access::Read));
-        reader
-            .take("readonly".into(), "0".into())
-            .expect("a setting");
-        assert_eq!(access(&reader, Method::POST), Err(497));
     }
 
     #[test]

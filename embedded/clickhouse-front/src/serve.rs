@@ -90,17 +90,19 @@ pub fn run(options: Options) -> Result<(), Error> {
             "run it with TZ=UTC in its environment, not {timezone}"
         )));
     }
+    let slots = options.slots.max(1);
     let front = Arc::new(Front {
         engine,
         version,
         writer: options.writer.clone(),
         reader: options.reader.clone(),
-        slots: Arc::new(Semaphore::new(options.slots.max(1))),
+        writer_slots: Arc::new(Semaphore::new(slots)),
+        reader_slots: Arc::new(Semaphore::new(slots)),
     });
     let served = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // A thread for each running statement, and a few for the rest.
-        .max_blocking_threads(options.slots.max(1) + 4)
+        .max_blocking_threads(2 * slots + 4)
         .build()?
         .block_on(serve(options.listen, front));
     drop(anchor);

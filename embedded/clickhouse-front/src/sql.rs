@@ -53,6 +53,9 @@ enum Until {
     End,
 }
 
+/// What the engine takes for the beginning of a comment that lasts to the end of its line.
+const LINE_COMMENTS: [&[u8]; 4] = [b"--", b"//", b"# ", b"#!"];
+
 fn lex(sql: &[u8], until: Until) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     let mut depth = 0;
@@ -64,11 +67,7 @@ fn lex(sql: &[u8], until: Until) -> Vec<Token> {
                 at += 1;
                 continue;
             }
-            b'#' => {
-                at = line_end(sql, at);
-                continue;
-            }
-            b'-' if sql[at..].starts_with(b"--") => {
+            b'#' | b'-' | b'/' if LINE_COMMENTS.iter().any(|it| sql[at..].starts_with(it)) => {
                 at = line_end(sql, at);
                 continue;
             }
@@ -208,10 +207,17 @@ impl Token {
     }
 
     /// What the engine might read otherwise than this lexer, which could hide a function from it:
-    /// heredocs, blanks and quotes of Unicode, `\G`, escapes in names. Queries do without them.
+    /// heredocs, blanks and quotes of Unicode, `\G`, escapes in names, `1e--`, which is no comment, and
+    /// control characters. Queries do without them.
     fn unclear(&self, sql: &[u8]) -> Option<String> {
         let bytes = &sql[self.start..self.end];
-        let is_odd = |byte: &u8| !byte.is_ascii() || matches!(byte, b'$' | b'\\');
+        let is_odd =
+            |byte: &u8| !matches!(byte, b' '..=b'~') || matches!(byte, b'#' | b'$' | b'\\');
+        let is_open_exponent = || {
+            bytes[0].is_ascii_digit()
+                && matches!(bytes.last(), Some(b'e' | b'E' | b'p' | b'P'))
+                && sql[self.end..].starts_with(b"--")
+        };
         match self.kind {
             TokenKind::Unclosed => {
                 Some(format!("the quote {} is not closed", char::from(bytes[0])))
@@ -221,9 +227,12 @@ impl Token {
                 self.text(sql)
             )),
             TokenKind::Word | TokenKind::Sign if bytes.iter().any(is_odd) => Some(format!(
-                "{}: in a reader's query characters other than ASCII, $ and \\ stand inside quotes only",
+                "{}: in a reader's query characters other than ASCII, #, $ and \\ stand inside quotes only",
                 self.text(sql)
             )),
+            TokenKind::Word if is_open_exponent() => {
+                Some(format!("{}--: no number", self.text(sql)))
+            }
             _ => None,
         }
     }
@@ -358,8 +367,9 @@ const READING_KEYWORDS: [&str; 9] = [
 
 /// Why a statement is refused, if it is: for all, several statements at once and
 /// `INTO OUTFILE`; for one who may only read, whatever does not begin like a query, what the
-/// engine might read otherwise, and any function that opens a file, an address or a program. The engine's own `readonly` stands
-/// behind this; it alone would let a reader kill queries, and call some of these functions.
+/// engine might read otherwise, settings, and any function that opens a file, an address or a program.
+/// The engine's own `readonly` stands behind this; it alone would let a reader kill queries, change
+/// any setting in a query inside another, and call some of these functions.
 pub(crate) fn refusal(sql: &[u8], access: Access) -> Option<String> {
     // An insert's inline data need not be SQL, but one who may only read inserts nothing.
     let until = match access {
@@ -391,14 +401,26 @@ pub(crate) fn refusal(sql: &[u8], access: Access) -> Option<String> {
     {
         return Some("a reader's parameters are values, not names".into());
     }
+    // A column or a table; the dot of a number such as `1.` makes none.
+    let is_qualified = |at: usize| {
+        let before = at.checked_sub(2).map(|from| &tokens[from..at]);
+        before.is_some_and(|it| {
+            it[1].is_sign(sql, b'.') && it[0].is_name() && !sql[it[0].start].is_ascii_digit()
+        })
+    };
+    if (0..tokens.len()).any(|at| tokens[at].is_anywhere(sql, "settings") && !is_qualified(at)) {
+        return Some(
+            "a reader's settings come with the request, not in the query; as a name, settings \
+             stands in quotes"
+                .into(),
+        );
+    }
     (0..tokens.len())
         .filter(|at| tokens[*at].is_name())
         .find(|at| {
             let name = tokens[*at].name(sql).to_ascii_lowercase();
-            // Behind a dot stands a column.
-            let is_qualified = *at > 0 && tokens[at - 1].is_sign(sql, b'.');
             let has_arguments = tokens.get(at + 1).is_some_and(|t| t.is_sign(sql, b'('));
-            (!is_qualified && OUTWARD_VALUE_FUNCTIONS.contains(&name.as_str()))
+            (!is_qualified(*at) && OUTWARD_VALUE_FUNCTIONS.contains(&name.as_str()))
                 || (has_arguments && is_outward(&name))
         })
         .map(|at| {

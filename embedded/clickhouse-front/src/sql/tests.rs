@@ -62,6 +62,8 @@ fn a_query_is_known_behind_brackets_and_comments() {
         "(select 1) union all select 2",
         "-- c\nWITH 1 AS x SELECT x",
         "# c\nFROM t",
+        "#!c\nFROM t",
+        "// '\nFROM t",
     ] {
         assert_eq!(classify(sql.as_bytes()), Statement::Select, "{sql}");
     }
@@ -140,6 +142,7 @@ fn a_reader_calls_nothing_outside_the_database() {
         "SELECT arrayMap((`file`), ['x'])",
         "SELECT arrayMap({name : Identifier}, ['x'])",
         "SELECT /* /* */ ' */ file('x') -- '",
+        "SELECT 1 // '\n, file('x') -- '",
     ] {
         assert!(is_refused(sql, Access::Read), "{sql}");
     }
@@ -168,6 +171,10 @@ fn what_the_engine_might_read_otherwise_is_refused_to_a_reader() {
         "SELECT 'a",
         "SELECT `a",
         r#"SELECT "a\""#,
+        "SELECT 1 #'\n, file('x') -- '",
+        "SELECT 1\0",
+        "SELECT 1e--5, file('x')",
+        "SELECT 0x1P--5, file('x')",
     ] {
         assert!(is_refused(sql, Access::Read), "{sql}");
         assert!(!is_refused(sql, Access::Write), "{sql}");
@@ -175,7 +182,28 @@ fn what_the_engine_might_read_otherwise_is_refused_to_a_reader() {
     for sql in [
         r#"SELECT '$ \' \x41 größe', `größe`, '$$', "a $b" -- $ größe"#,
         "SELECT 1 /* $ größe ' */",
+        "SELECT 1e-5, 1 - -1, 2--5",
         "SELECT {name:String}, [1][1], {'a': 1}['a'] FROM `a``b`.t",
+    ] {
+        assert!(!is_refused(sql, Access::Read), "{sql}");
+    }
+}
+
+#[test]
+fn a_readers_query_holds_no_settings() {
+    for sql in [
+        "SELECT 1 SETTINGS max_threads = 1",
+        "SELECT (SELECT 1 settings/**/x = '/etc/passwd')",
+        "SELECT * FROM (SELECT 1. SETTINGS x = 1)",
+        "SELECT * FROM (SELECT 0x1p. SETTINGS x = 1)",
+        "DESCRIBE (SELECT 1 SETTINGS x = 1)",
+    ] {
+        assert!(is_refused(sql, Access::Read), "{sql}");
+        assert!(!is_refused(sql, Access::Write), "{sql}");
+    }
+    for sql in [
+        "SELECT * FROM system.settings",
+        "SELECT t.settings, `settings`, 'SETTINGS x = 1' FROM t",
     ] {
         assert!(!is_refused(sql, Access::Read), "{sql}");
     }

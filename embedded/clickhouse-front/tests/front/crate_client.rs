@@ -4,7 +4,7 @@ use clickhouse::error::Error;
 use clickhouse::{Client, Row};
 use serde::{Deserialize, Serialize};
 
-use crate::running::Fresh;
+use crate::running::{Fresh, SLOTS};
 use std::time::Duration;
 
 #[derive(Row, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -81,6 +81,8 @@ async fn the_clients_own_doings_hold() {
     the_engine_takes_our_configuration(&client).await;
     a_query_that_needs_too_much_memory_fails_alone(&client).await;
     the_reader_reads(&client, &fresh.front.reader()).await;
+    the_reader_sets_no_other_settings(&fresh.front.reader()).await;
+    the_writer_does_not_wait_for_readers(&client, &fresh.front.reader()).await;
 }
 
 async fn rows_come_back_as_they_were_stored(client: &Client) {
@@ -318,7 +320,17 @@ async fn the_reader_reads(writer: &Client, reader: &Client) {
         ("SELECT * FROM '/etc/passwd'", "164"),
         ("SELECT 1 INTO OUTFILE '/tmp/x'", "497"),
         ("SELECT * FROM `/etc/passwd`", "164"),
-        ("SELECT 1 SETTINGS readonly = 0", "164"),
+        ("SELECT 1 // '\n, file('/etc/passwd') -- '", "497"),
+        // The engine checks settings of the whole query, and not those of one inside it.
+        ("SELECT 1 SETTINGS readonly = 0", "497"),
+        (
+            "SELECT (SELECT formatRow('Template', 1) SETTINGS format_template_row = '/etc/passwd')",
+            "497",
+        ),
+        (
+            "SELECT * FROM (SELECT 1. SETTINGS max_execution_time = 0)",
+            "497",
+        ),
     ] {
         let error = reader.query(sql).execute().await.expect_err(sql);
         assert!(
@@ -331,20 +343,54 @@ async fn the_reader_reads(writer: &Client, reader: &Client) {
     let error = error.expect_err("a name").to_string();
     assert!(error.contains("Code: 497"), "{error}");
     // The engine reads comments as the front does: what this one hides is no function.
-    let nested = "SELECT toUInt64(1) /* file('x') /* file('x') */ file('x') */ -- file('x')";
-    assert_eq!(number(reader, nested).await, 1);
+    for sql in [
+        "SELECT toUInt64(1) /* file('x') /* file('x') */ file('x') */ -- file('x')",
+        "SELECT toUInt64(1) // file('x')",
+        "# file('x')\nSELECT toUInt64(1)",
+        "#!file('x')\nSELECT toUInt64(1)",
+    ] {
+        assert_eq!(number(reader, sql).await, 1, "{sql}");
+    }
     let bounded = reader
         .query("SELECT count() FROM system.numbers")
         .with_setting("max_execution_time", "1");
     let error = bounded.execute().await.expect_err("too slow");
     assert!(error.to_string().contains("Code: 159"), "{error}");
-    let unbounded = reader.query("SELECT 1").with_setting("readonly", "0");
-    assert!(
-        unbounded
-            .execute()
-            .await
-            .expect_err("refused")
-            .to_string()
-            .contains("Code: 497")
-    );
+}
+
+async fn the_reader_sets_no_other_settings(reader: &Client) {
+    let folder = tempfile::tempdir().expect("temp folder");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "what nobody may read or write").expect("written");
+    let file = file.display().to_string();
+    for (format, setting, value) in [
+        // The engine's error would show the file.
+        ("Template", "format_template_row", file.as_str()),
+        // The engine would write a schema over the file.
+        ("Protobuf", "output_format_schema", &file),
+        ("Null", "readonly", "0"),
+        ("Null", "max_execution_time", "0"),
+    ] {
+        let query = reader.query("SELECT 1 AS one").with_setting(setting, value);
+        let answer = query.fetch_bytes(format).expect("sent").collect().await;
+        let error = answer.expect_err(setting).to_string();
+        assert!(error.contains("Code: 497"), "{setting}: {error}");
+    }
+    let kept = std::fs::read_to_string(file).expect("readable");
+    assert_eq!(kept, "what nobody may read or write");
+}
+
+async fn the_writer_does_not_wait_for_readers(writer: &Client, reader: &Client) {
+    let within = Duration::from_secs(20);
+    // None of them ends, since nobody reads on.
+    let mut running = Vec::new();
+    for _ in 0..SLOTS {
+        let endless = reader.query("SELECT number FROM system.numbers");
+        let mut cursor = endless.fetch::<u64>().expect("sent");
+        let first = tokio::time::timeout(within, cursor.next()).await;
+        assert_eq!(first.expect("in turn").expect("answered"), Some(0));
+        running.push(cursor);
+    }
+    let written = tokio::time::timeout(within, number(writer, "SELECT toUInt64(1)"));
+    assert_eq!(written.await.expect("the writer waits for readers"), 1);
 }

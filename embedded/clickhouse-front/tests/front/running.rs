@@ -13,6 +13,8 @@ use gapless_embedded::Cache;
 
 pub(crate) const WRITER_PASSWORD: &str = "the writer's";
 pub(crate) const READER_PASSWORD: &str = "the reader's";
+/// Statements of each user that run at the same time.
+pub(crate) const SLOTS: usize = 8;
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// The engine; none, and a word on stderr, where it cannot be fetched.
@@ -55,7 +57,7 @@ impl Running {
                 user: "reader".into(),
                 password: READER_PASSWORD.into(),
             },
-            slots: 8,
+            slots: SLOTS,
             memory_bytes: 2 << 30,
         };
         let child = Command::new(env!("CARGO_BIN_EXE_gapless-clickhouse-front"))
