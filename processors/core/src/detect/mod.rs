@@ -7,8 +7,9 @@
 //! for events that wait in the log before it, whatever the wall clock says; polls append events
 //! even when nothing changed, so the log's clock moves in a quiet repository too.
 //!
-//! Nothing is lost by a crash at any point: a decision's ids are functions of the question and of
-//! how often it was asked before, so deciding again writes the same events and commands again.
+//! Nothing is lost by a crash at any point: a decision's ids are functions of the question, of how
+//! often its gaps were closed and of how often it was asked, so deciding again writes the same events
+//! and commands again.
 
 mod question;
 mod watch;
