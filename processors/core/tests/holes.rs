@@ -214,6 +214,12 @@ fn the_first_push_onto_an_old_pull_request_comes_onto_a_head_that_nobody_told_of
     let broken = [(Detector::HeadChain, 7)];
     assert_eq!(gaps(&[first.clone(), second.clone()]), []);
     assert_eq!(gaps(&[second.clone(), first.clone()]), []);
+    // Within a second their order is not known, and asked about; the chain is whole.
+    for [before, between, after] in [["ff", "cc", "dd"], ["bb", "ff", "cc"]] {
+        let first = pull("synchronize", "2025-01-09T12:00:00Z", before, between);
+        let second = pull("synchronize", "2025-01-09T12:00:00Z", between, after);
+        assert_eq!(gaps(&[first, second]), [(Detector::ContestedSecond, 7)]);
+    }
     // Between two pushes, or a head that was shown and a push, something is lost.
     assert_eq!(gaps(&[first.clone(), second.clone(), third]), broken);
     assert_eq!(gaps(&[labeled, first.clone()]), broken);
@@ -365,7 +371,11 @@ fn a_deletion_explains_what_it_shows_though_our_clock_is_behind() {
     let payload = json!({"issue": issue(1, "2025-01-01T12:30:02Z")});
     let told = |action: &str| webhook("issues", action, "2025-01-01T12:30:00Z", &payload);
     let listing = listing_of_everything("2025-01-02T12:00:00Z", &[], &[]);
-    assert_eq!(gaps(&[told("edited"), told("deleted"), listing]), []);
+    let deleted = [told("edited"), told("deleted"), listing.clone()];
+    assert_eq!(gaps(&deleted), []);
+    // Nothing comes back to its number, so an opening that is late raises nobody.
+    let late = webhook("issues", "opened", "2025-01-01T15:00:00Z", &payload);
+    assert_eq!(gaps(&[told("deleted"), late, listing]), []);
 }
 
 #[test]

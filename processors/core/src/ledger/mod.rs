@@ -28,6 +28,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// An item younger than this at a listing's start need not be in it.
 const CREATED_BEFORE_SECONDS: i64 = 600;
 
+/// Later than all that can be told of a number.
+const FOR_EVER: Timestamp = Timestamp::from_millis(i64::MAX);
+
 /// Numbers in a block.
 const BLOCK_NUMBERS: i64 = 1_024;
 
@@ -277,10 +280,10 @@ impl Entity for State {
                 } else if let Some(issue) = &webhook.issue {
                     Self::know(event, issue.number, issue.created_at, parts);
                     match (event.kind.as_str(), event.action.as_deref()) {
+                        // GitHub gives no number twice: nothing comes back to this one, whatever
+                        // is told later of the time before.
                         ("issues", Some("deleted" | "transferred")) => {
-                            // By whichever clock is ahead: see `Stamp::of_end`.
-                            let at = event.as_of().max(issue.updated_at.unwrap_or(event.as_of()));
-                            Self::explain(event, issue.number, at, parts);
+                            Self::explain(event, issue.number, FOR_EVER, parts);
                         }
                         _ => Self::tell(event, issue.number, issue.updated_at, parts),
                     }

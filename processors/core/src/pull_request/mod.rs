@@ -127,14 +127,15 @@ impl State {
             && self.item.lifecycle.read_at().is_none();
         let first_push = self.heads.first().map(|(at, _, _)| *at);
         let shown_before = self.shown_heads.values().any(|at| at.0 < first_push);
-        let unheard = usize::from(is_silent_history && !shown_before);
+        // Within a second, the order of pushes is not known: any of the first ones may be the first.
+        let mut is_unheard = is_silent_history && !shown_before;
         let unknown_before = self
             .heads
             .iter()
-            .skip(unheard)
             .filter(|(at, before, _)| {
                 asks(at) && !reached.contains(before) && !self.shown_heads.contains_key(before)
             })
+            .filter(|(at, _, _)| !(Some(*at) == first_push && std::mem::take(&mut is_unheard)))
             .map(|(at, before, _)| {
                 (
                     *at,
