@@ -228,8 +228,9 @@ async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
         }
         let poster = shared.clone();
         posts.spawn(async move {
-            post(&poster, arrival.delivery).await;
-            poster.under_way().posted.remove(&place);
+            if post(&poster, arrival.delivery).await {
+                poster.under_way().posted.remove(&place);
+            }
             drop(permit);
         });
     }
@@ -252,16 +253,18 @@ async fn keep_quiet(shared: &Shared, stopped: &mut watch::Receiver<bool>) {
     }
 }
 
-async fn post(shared: &Shared, delivery: Delivery) {
+/// Tells whether it was answered, be it with a refusal.
+async fn post(shared: &Shared, delivery: Delivery) -> bool {
+    let mut is_answered = true;
     for attempt in 1..=shared.options.attempts.max(1) {
         match post_once(shared, &delivery).await {
             Answer::Accepted => {
                 shared.accepted.fetch_add(1, Ordering::SeqCst);
-                return;
+                return true;
             }
             Answer::Refused => break,
             Answer::TryAgain if attempt < shared.options.attempts => sleep(RETRY_PAUSE).await,
-            Answer::TryAgain => break,
+            Answer::TryAgain => is_answered = false,
         }
     }
     shared
@@ -269,6 +272,7 @@ async fn post(shared: &Shared, delivery: Delivery) {
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
         .push(LostDelivery::of(&delivery));
+    is_answered
 }
 
 enum Answer {

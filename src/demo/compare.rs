@@ -2,7 +2,9 @@
 //!
 //! The views that dashboards read, row by row and column by column: a row that one side has and the
 //! other lacks is a difference too, and NULL is neither 0 nor false nor an empty text. What is not
-//! compared stands in [`EXCLUDED`], and nowhere else.
+//! compared stands in [`EXCLUDED`]; and of open items, `open_seconds` counts until now. What the
+//! simulated world never changes (a milestone, a lock, a deletion of a repository) is compared, but
+//! that proves little.
 
 mod rows;
 

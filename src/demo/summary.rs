@@ -134,6 +134,7 @@ impl Summary {
         self.compared.wrong.is_empty()
             && self.unhealed.is_none()
             && self.compared.completeness >= 1.0
+            && self.opened() == self.healed()
     }
 
     fn opened(&self) -> u64 {
