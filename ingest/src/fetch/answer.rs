@@ -85,17 +85,18 @@ impl<G: GitHub> Clients<G> {
         places.map(|place| &self.0[place].1).collect()
     }
 
-    /// How many lanes there are: one for each client, and one for what is not one client's: no
-    /// client's, or that of several that are asked one after another.
+    /// How many lanes there are: one for each client, for each that is the first of its host one for
+    /// what all of that host are asked one after another, and one for what is no client's.
     pub(super) fn lanes(&self) -> usize {
-        self.0.len() + 1
+        2 * self.0.len() + 1
     }
 
     /// The lane of what is asked about a repository.
     pub(super) fn lane_of(&self, host: &str, repository: Option<&str>) -> usize {
         match self.places_of(host, repository)[..] {
             [only] => only,
-            _ => self.0.len(),
+            [first, ..] => self.0.len() + first,
+            [] => 2 * self.0.len(),
         }
     }
 

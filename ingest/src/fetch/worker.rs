@@ -16,7 +16,7 @@
 //! [`super::Queue`]). Only where gaps alone fill a client's queue, no more are read, of any client,
 //! until one of them is answered; they stay on their topic. At most `concurrent_max` batches of each client are
 //! under way, and none waits for another client's limits. What several clients of a host may have to
-//! be asked about has a lane of its own, so it holds up none of theirs.
+//! be asked about has a lane of its own, with as many, so it holds up none of theirs, nor another host.
 //!
 //! **Faults**: an answer that fails is tried again, later each time. A panic stops the worker with
 //! an error: what panicked once would panic again, unseen, and its commands would wait for ever.
