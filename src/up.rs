@@ -35,7 +35,11 @@ impl Up {
         });
         let mut system = tokio::select! {
             started = starting => started?,
-            () = stop.asked() => anyhow::bail!("stopped before everything was started"),
+            // What was started dies with this process, as in a crash, which loses nothing.
+            () = stop.asked() => {
+                progress::step("stopped before everything was started");
+                return Ok(ExitCode::SUCCESS);
+            }
         };
         say_what_to_do(&system, &sources, own.as_ref());
         let ended = tokio::select! {
