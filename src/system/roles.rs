@@ -72,11 +72,17 @@ impl Health {
         let sink = self.projections.borrow().clone();
         let mut text = (self.webhook_metrics)();
         text.push_str(&self.fetches.render());
+        text.push_str(&self.processors.dead_letters().render());
         for (name, help, value) in [
             (
                 "gapless_processed_events_total",
                 "Events that the processors joined",
                 Some(self.processors.events()),
+            ),
+            (
+                "gapless_processor_lag_events",
+                "Events that the processors have not joined; missing while that is not known",
+                self.processors.lag(),
             ),
             (
                 "gapless_projected_records_total",

@@ -222,6 +222,7 @@ impl World {
 /// One life of the processors.
 struct Life {
     stop: Arc<AtomicBool>,
+    status: Arc<Status>,
     thread: JoinHandle<()>,
 }
 
@@ -240,11 +241,25 @@ impl Life {
             codec: Codec::embedded(),
             reached: |_| {},
         };
-        let stopping = Arc::clone(&stop);
+        let status = Arc::new(Status::default());
+        let (stopping, told) = (Arc::clone(&stop), Arc::clone(&status));
         let thread = std::thread::spawn(move || {
-            run(options, &Status::default(), &stopping).unwrap();
+            run(options, &told, &stopping).unwrap();
         });
-        Self { stop, thread }
+        Self {
+            stop,
+            status,
+            thread,
+        }
+    }
+
+    /// Waits until it says that it has caught up, which it cannot know before it has looked.
+    fn wait_until_nothing_lags(&self) {
+        let began = Instant::now();
+        while self.status.lag() != Some(0) {
+            assert!(began.elapsed() < WAIT, "{:?}", self.status);
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     fn end(self) {
@@ -286,6 +301,7 @@ async fn on_a_real_kafka_late_writes_of_a_zombie_are_undone_and_nothing_else_is_
     world.tell(2, 30, "open").await;
     world.wait_for(2, "open");
     world.wait_for_commit();
+    life.wait_until_nothing_lags();
     life.end();
 
     eprintln!("while there is no owner, and the next one has no disk");

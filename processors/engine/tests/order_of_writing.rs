@@ -3,6 +3,7 @@
 
 use gapless_core::detect::Patience;
 use gapless_core::{Key, Record};
+use gapless_engine::kafka::DeadLetterCounts;
 use gapless_engine::store::{DiskStore, MemoryStore, Store};
 use gapless_engine::{
     CrashPoint, Halt, Input, Log, LogError, Output, Settings, Task, drive, records,
@@ -343,6 +344,21 @@ fn what_cannot_be_read_goes_to_the_dead_letters_and_stops_nothing() {
         _ => false,
     });
     assert!(of_the_last, "the last event's states are appended");
+}
+
+#[test]
+fn dead_letters_are_counted_by_reason_and_those_of_an_earlier_life_are_not() {
+    for (acknowledged, envelopes, payloads) in [(0, 1, 1), (4, 0, 1), (6, 0, 0)] {
+        let counts = DeadLetterCounts::default();
+        for batch in batches() {
+            counts.add(&batch, acknowledged);
+        }
+        let text = counts.render();
+        for (reason, count) in [("envelope", envelopes), ("payload", payloads)] {
+            let line = format!("gapless_dead_letters_total{{reason=\"{reason}\"}} {count}");
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
+use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 use std::collections::{BTreeMap, HashMap};
@@ -68,6 +69,8 @@ pub(super) struct Owner {
     given: Mutex<Option<TopicPartitionList>>,
     /// Counts changes of the assignment.
     assignments: AtomicU64,
+    /// Ends of the partitions, as librdkafka tells them every second.
+    ends: Mutex<BTreeMap<i32, i64>>,
     settings: Settings,
     store_folder: PathBuf,
 }
@@ -75,6 +78,12 @@ pub(super) struct Owner {
 impl ClientContext for Owner {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         super::producer::log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let topics = statistics.topics.values();
+        let partitions = topics.flat_map(|topic| topic.partitions.values());
+        *lock(&self.ends) = partitions.map(|it| (it.partition, it.hi_offset)).collect();
     }
 }
 
@@ -198,6 +207,19 @@ impl Owner {
     }
 }
 
+/// What lies between each partition's next offset and its end; unknown without partitions, or where
+/// an end is.
+fn lag(partitions: impl Iterator<Item = (i64, Option<i64>)>) -> Option<u64> {
+    let mut partitions = partitions.peekable();
+    partitions.peek()?;
+    let behind = |(next, end): (i64, Option<i64>)| {
+        // librdkafka's word for an end that it does not know is negative.
+        let end = end.filter(|end| *end >= 0)?;
+        Some(end.saturating_sub(next).max(0).unsigned_abs())
+    };
+    partitions.map(behind).sum()
+}
+
 impl Consumer {
     pub(super) fn subscribe(options: &Options) -> Result<Self, KafkaError> {
         let group = super::group(&options.topics);
@@ -206,6 +228,7 @@ impl Consumer {
             ("auto.offset.reset", "earliest"),
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
+            ("statistics.interval.ms", "1000"),
             // `Owner::rebalance` gives back everything at once.
             ("group.protocol", "classic"),
             ("partition.assignment.strategy", "range"),
@@ -216,6 +239,7 @@ impl Consumer {
             tasks: Mutex::default(),
             given: Mutex::default(),
             assignments: AtomicU64::new(0),
+            ends: Mutex::default(),
             settings: settings(options),
             store_folder: options.store_folder.clone(),
         };
@@ -233,6 +257,15 @@ impl Consumer {
 
     pub(super) fn tasks(&self) -> MutexGuard<'_, Tasks> {
         lock(&self.inner.context().tasks)
+    }
+
+    /// Events that are not processed, up to where the log ended a second ago.
+    pub(super) fn lag(&self) -> Option<u64> {
+        let (tasks, ends) = (self.tasks(), lock(&self.inner.context().ends));
+        lag(tasks.iter().map(|(partition, held)| {
+            let end = ends.get(partition).copied();
+            (held.task.next_offset(), end)
+        }))
     }
 
     /// Whether Kafka answers.
@@ -297,5 +330,27 @@ impl Consumer {
             until.get_or_insert_with(|| Instant::now() + GATHER);
         }
         Polled::Batches(batches)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lag_is_known_where_every_end_is() {
+        let table = [
+            (vec![], None),
+            (vec![(5, None)], None),
+            (vec![(5, Some(9)), (5, Some(-1_001))], None),
+            (vec![(5, Some(9)), (5, None)], None),
+            (vec![(5, Some(9)), (0, Some(2))], Some(6)),
+            // More was read since the end was told.
+            (vec![(5, Some(3)), (7, Some(8))], Some(1)),
+        ];
+        for (partitions, expected) in table {
+            let found = lag(partitions.iter().copied());
+            assert_eq!(found, expected, "{partitions:?}");
+        }
     }
 }

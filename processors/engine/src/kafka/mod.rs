@@ -9,11 +9,13 @@
 mod access;
 mod client;
 mod consumer;
+mod counts;
 pub mod dead_letters;
 mod producer;
 mod tail;
 
 pub use access::Access;
+pub use counts::DeadLetterCounts;
 
 use crate::drive::{CrashPoint, Halt, LogError, drive};
 use crate::task::{Input, Settings};
@@ -50,6 +52,8 @@ pub struct Options {
 pub struct Status {
     partitions: Mutex<BTreeMap<i32, PartitionStatus>>,
     events: AtomicU64,
+    lag: Mutex<Option<u64>>,
+    dead_letters: DeadLetterCounts,
     trouble: Mutex<Option<String>>,
 }
 
@@ -73,6 +77,16 @@ impl Status {
     /// Events processed since the start, repeats included.
     pub fn events(&self) -> u64 {
         self.events.load(Ordering::Relaxed)
+    }
+
+    /// Events in the log, as of the last look, that are not processed; none while that is not known.
+    pub fn lag(&self) -> Option<u64> {
+        *lock(&self.lag)
+    }
+
+    /// Dead letters written since the start.
+    pub fn dead_letters(&self) -> &DeadLetterCounts {
+        &self.dead_letters
     }
 
     /// Why it makes no progress, in a sentence; nothing while all is well.
@@ -112,6 +126,7 @@ pub fn run(options: Options, status: &Status, stop: &AtomicBool) -> Result<(), R
     log.commit_through(consumer.handle());
     let mut tail = TailReader::connect(&options)?;
     while !stop.load(Ordering::Relaxed) {
+        *lock(&status.lag) = consumer.lag();
         for (partition, batch) in poll(&consumer, status)? {
             finish(
                 &consumer,
@@ -185,6 +200,7 @@ fn finish(
                 status
                     .events
                     .fetch_add(batch.len() as u64, Ordering::Relaxed);
+                status.dead_letters.add(batch, task.acknowledged());
                 *lock(&status.trouble) = None;
                 return Ok(());
             }

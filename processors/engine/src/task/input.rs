@@ -29,15 +29,42 @@ pub(super) struct Told {
     pub(super) parts: Vec<(Key, State)>,
 }
 
+/// Why a record goes to the dead letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is no event: nothing says what it is about.
+    Envelope,
+    /// The event's payload is not what GitHub documents.
+    Payload,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Envelope, Self::Payload];
+
+    /// Its name, as on the topic and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Envelope => "envelope",
+            Self::Payload => "payload",
+        }
+    }
+}
+
 /// What goes to the dead letters.
 #[derive(Clone, Debug)]
 pub(super) struct Unreadable {
-    pub(super) reason: &'static str,
+    pub(super) reason: Reason,
     pub(super) error: String,
     pub(super) value: Vec<u8>,
 }
 
 impl Input {
+    /// Why it, or its payload, could not be read; none where all was read.
+    pub fn unreadable(&self) -> Option<Reason> {
+        self.unreadable.as_ref().map(|unreadable| unreadable.reason)
+    }
+
     /// Reads the record at `offset`, whose value is `value`. What cannot be read is kept for the
     /// dead letters, and an event whose payload is unreadable leaves the question behind what it
     /// told. The event itself is left in `spare`, whose buffers the next one is read into.
@@ -53,7 +80,7 @@ impl Input {
                 return Self {
                     offset,
                     told: None,
-                    unreadable: Some(unreadable("envelope", error.to_string())),
+                    unreadable: Some(unreadable(Reason::Envelope, error.to_string())),
                 };
             }
         };
@@ -64,7 +91,7 @@ impl Input {
             Ok((Payload::Gap(gap), parts)) => (Some(gap), parts, None),
             Ok((_, parts)) => (None, parts, None),
             Err(error) => {
-                let error = unreadable("payload", error.to_string());
+                let error = unreadable(Reason::Payload, error.to_string());
                 (None, lift_unreadable(event), Some(error))
             }
         };

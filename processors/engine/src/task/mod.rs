@@ -7,7 +7,7 @@ mod input;
 mod late;
 mod touched;
 
-pub use input::Input;
+pub use input::{Input, Reason};
 
 use crate::store::{Column, Position, Store, StoreError, Write};
 use attention::Attention;
@@ -232,13 +232,13 @@ impl<S: Store> Task<S> {
         tracing::warn!(
             partition = self.partition,
             offset,
-            reason,
+            reason = reason.name(),
             error,
             "sent to the dead letters"
         );
         (offset >= self.acknowledged).then(|| {
             Output::DeadLetter(DeadLetter {
-                reason: (*reason).to_owned(),
+                reason: reason.name().to_owned(),
                 error: error.clone(),
                 topic: self.settings.events_topic.clone(),
                 partition: self.partition,
