@@ -1,9 +1,10 @@
 //! Finds the Java that runs Kafka.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::error::Error;
+use crate::part::command_without_secrets;
 
 /// What to do when there is none.
 pub(crate) const ADVICE: &str = "install a JDK 17 or later (for example `apt install openjdk-17-jdk-headless`), or configure \
@@ -25,7 +26,7 @@ pub fn find() -> Result<PathBuf, Error> {
         Some(home) => PathBuf::from(home).join("bin/java"),
         None => PathBuf::from("java"),
     };
-    let output = Command::new(&program)
+    let output = command_without_secrets(&program)
         .arg("-version")
         .stdin(Stdio::null())
         .output()

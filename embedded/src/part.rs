@@ -10,6 +10,7 @@
 //! thread lives long enough. What the variable holds (passwords among it) is readable by the
 //! same user only, unlike arguments.
 
+use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -20,6 +21,29 @@ use serde::{Deserialize, Serialize};
 
 /// The variable that asks this program to become a part.
 const VARIABLE: &str = "GAPLESS_EMBEDDED_PART";
+
+/// Variables that hold this program's settings, secrets among them, begin like this.
+const SETTINGS_PREFIX: &str = "GAPLESS_";
+/// Where GitHub's token is by custom; a source's `token_env` may name it.
+const TOKENS: [&str; 2] = ["GITHUB_TOKEN", "GH_TOKEN"];
+
+/// A command that does not hand on this program's settings and tokens: no part reads them, and
+/// npm, Maven and Kafka run code of others.
+///
+/// This is no wall: a `token_env` of another name is handed on, and the same user's programs may
+/// read what this one may, the environment that it was started with among it.
+pub(crate) fn command_without_secrets(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let is_setting = name
+            .as_encoded_bytes()
+            .starts_with(SETTINGS_PREFIX.as_bytes());
+        if is_setting || TOKENS.iter().any(|token| name == *token) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
 
 /// What to become.
 #[derive(Debug, Serialize, Deserialize)]
@@ -84,7 +108,7 @@ impl PartCommand {
         let is_engine = matches!(part, Part::ClickHouseFront(_));
         let order = serde_json::to_string(&Order { parent, part })
             .unwrap_or_else(|error| unreachable!("plain data is written as JSON: {error}"));
-        let mut command = Command::new(&self.program);
+        let mut command = command_without_secrets(&self.program);
         command.args(&self.arguments).env(VARIABLE, order);
         // Ctrl-C at a terminal is for this program alone, which then stops its parts in order.
         command.process_group(0);

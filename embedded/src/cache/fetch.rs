@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::progress::Progress;
 use crate::error::Error;
-use crate::part::{Part, PartCommand};
+use crate::part::{Part, PartCommand, command_without_secrets};
 
 /// Between two looks at how far a download is.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -51,7 +51,7 @@ impl Fetcher {
                 arguments: arguments.to_vec(),
             }),
             None => {
-                let mut command = Command::new(program);
+                let mut command = command_without_secrets(program);
                 command.args(arguments);
                 command
             }

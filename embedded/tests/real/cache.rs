@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Write as _, stderr};
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -72,6 +72,36 @@ fn a_missing_program_is_named_with_what_to_install() {
         "{messages:?}"
     );
     assert!(!messages.iter().any(|m| m.contains('\n')));
+}
+
+/// Programs of others, which run code of others.
+#[test]
+fn programs_that_fetch_get_no_secrets() {
+    let folder = tempfile::tempdir().expect("temp folder");
+    let secrets =
+        "${GAPLESS_WEBHOOK_SECRET-none} ${GAPLESS_GITHUB_TOKEN-none} ${GITHUB_TOKEN-none}";
+    let fetcher = format!("echo \"reason: {secrets} $OTHER\"; exit 1");
+    let java = format!("[ \"{secrets}\" = 'none none none' ] && echo 'version \"17\"' >&2");
+    for (program, does) in [("java", &java), ("mvn", &fetcher), ("npm", &fetcher)] {
+        let program = folder.path().join(program);
+        fs::write(&program, format!("#!/bin/sh\n{does}\n")).expect("written");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("ours");
+    }
+    let environment = [
+        ("PATH", folder.path().to_str().expect("text")),
+        ("GAPLESS_WEBHOOK_SECRET", "secret"),
+        ("GAPLESS_GITHUB_TOKEN", "secret"),
+        ("GITHUB_TOKEN", "secret"),
+        ("OTHER", "kept"),
+    ];
+    let messages = told(&folder.path().join("cache"), &environment);
+    for message in &messages {
+        assert!(
+            message.contains("reason: none none none kept"),
+            "{messages:?}"
+        );
+    }
+    assert_eq!(messages.len(), 2);
 }
 
 #[test]

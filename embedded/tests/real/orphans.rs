@@ -11,6 +11,8 @@ use crate::running::{process_id, start};
 
 /// In the environment of the program that is killed: its data folder.
 const VARIABLE: &str = "GAPLESS_TEST_ORPHANS_DATA_DIR";
+/// In the environment of that program, but not of its parts.
+const SECRET: &str = "a-secret-of-gapless";
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 
 /// The program that is killed; as a test of its own it does nothing.
@@ -43,6 +45,8 @@ async fn parts_die_with_their_parent_and_its_folder_can_be_used_at_once() {
             "--nocapture",
         ])
         .env(VARIABLE, folder.path())
+        .env("GAPLESS_WEBHOOK_SECRET", SECRET)
+        .env("GITHUB_TOKEN", SECRET)
         .stdout(Stdio::piped())
         .spawn()
         .expect("started");
@@ -63,6 +67,12 @@ async fn parts_die_with_their_parent_and_its_folder_can_be_used_at_once() {
         return;
     }
     let address = line_with("address: ");
+    for process in processes.split_whitespace() {
+        let environment = std::fs::read(format!("/proc/{process}/environ")).expect("it runs");
+        let environment = String::from_utf8_lossy(&environment);
+        assert!(environment.contains("PATH="), "{process} was not read");
+        assert!(!environment.contains(SECRET), "{process} got it");
+    }
     parent.kill().expect("it ran");
     parent.wait().expect("ended");
 
