@@ -4,6 +4,7 @@ use super::{Places, Reader, progress};
 use crate::settings::{External, Settings, Stores};
 use anyhow::{Context, Result};
 use gapless_embedded::{DataDirLock, Embedded, PartCommand, PartState};
+use gapless_engine::kafka::Access;
 use gapless_ingest::KafkaConfig;
 use gapless_projections::sink::ClickHouseOptions;
 use gapless_registry::Registry;
@@ -46,6 +47,9 @@ pub(super) async fn start(settings: &Settings) -> Result<(Running, Places)> {
     gapless_ingest::ensure_topics(&places.kafka, &places.topics)
         .await
         .with_context(|| format!("Kafka at {} is of no use", places.kafka.bootstrap_servers))?;
+    if let Stores::External(_) = settings.stores {
+        refuse_another_registry(&places).await?;
+    }
     gapless_projections::sink::prepare(&places.clickhouse, places.topics.generation)
         .await
         .with_context(|| format!("ClickHouse at {} is of no use", places.clickhouse.url))?;
@@ -152,6 +156,24 @@ pub(super) async fn codec(url: Option<&str>, topics: &Topics) -> Result<Codec> {
         None => Ok(Codec::embedded()),
         Some(url) => Ok(Registry::new(url)?.register(topics).await?),
     }
+}
+
+/// Events under unknown ids would all become dead letters, one after another.
+async fn refuse_another_registry(places: &Places) -> Result<()> {
+    let access = Access {
+        bootstrap: places.kafka.bootstrap_servers.clone(),
+        client_settings: places.kafka.settings.clone(),
+        topics: places.topics.clone(),
+        codec: places.codec.clone(),
+    };
+    let asked = tokio::task::spawn_blocking(move || access.is_of_another_registry());
+    anyhow::ensure!(
+        !asked.await?.context("Kafka does not hand out its first events")?,
+        "the log on Kafka at {} was begun with another schema registry, or without one, so its events \
+         cannot be read: set [registry] url to what it was then, or leave it out if it was",
+        places.kafka.bootstrap_servers
+    );
+    Ok(())
 }
 
 /// Why an embedded part cannot do its work, in a sentence; nothing while it can.

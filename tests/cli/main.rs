@@ -3,13 +3,18 @@
 mod beside;
 mod damaged;
 
+use axum::routing::{post, put};
+use axum::{Json, Router};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
 
 /// Starting takes seconds; a machine under load takes longer.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -208,6 +213,23 @@ impl Drop for Up {
     }
 }
 
+/// The address of a registry that gives every schema an id of its own making.
+async fn other_registry() -> String {
+    let ids = Arc::new(AtomicU32::new(1_000));
+    let register = post(move || {
+        let id = ids.fetch_add(1, Ordering::Relaxed);
+        async move { Json(json!({ "id": id })) }
+    });
+    let versions = register.get(async || Json(json!([])));
+    let router = Router::new()
+        .route("/subjects/{name}/versions", versions)
+        .route("/config/{name}", put(async || Json(json!({}))));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
+}
+
 async fn get(url: String) -> (u16, String) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let answer = client.get(url).send().await.unwrap();
@@ -363,7 +385,13 @@ async fn what_was_accepted_is_shown_survives_a_stop_and_is_there_after_the_next_
     // Another Gapless, on these as services of their own, where something is wrong with them.
     let other = tempfile::tempdir().unwrap();
     let services = up.as_services();
+    let registry = other_registry().await;
     for (name, wrong, words) in [
+        (
+            "GAPLESS_REGISTRY_URL",
+            registry.as_str(),
+            "was begun with another schema registry, or without one",
+        ),
         (
             "GAPLESS_CLICKHOUSE_URL",
             "http://127.0.0.1:1",

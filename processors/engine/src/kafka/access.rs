@@ -1,10 +1,11 @@
 //! The log as an operator's commands reach it: without joining the processors' group.
 
 use super::{client, group};
-use gapless_schemas::{Codec, Topics};
+use gapless_schemas::{Codec, DecodeError, Event, Topics};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
+use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::time::Duration;
 
@@ -40,6 +41,36 @@ impl Access {
             ("group.id", "gapless-operator"),
             ("enable.auto.commit", "false"),
         ])
+    }
+
+    /// Whether the log was begun under schema ids that [`Self::codec`] does not know: with another
+    /// schema registry, or without one. So it is where the first event of no partition can be read. A
+    /// partition whose first event does not come in time tells nothing. Blocks.
+    ///
+    /// # Errors
+    /// Where Kafka does not answer.
+    pub fn is_of_another_registry(&self) -> Result<bool, KafkaError> {
+        let consumer: BaseConsumer = self.consumer().create()?;
+        let topic = self.topics.events();
+        let mut is_unknown = false;
+        for partition in 0..self.topics.partitions {
+            let (low, high) = consumer.fetch_watermarks(&topic, partition, ANSWER)?;
+            if low == high {
+                continue;
+            }
+            let mut first = TopicPartitionList::new();
+            first.add_partition_offset(&topic, partition, Offset::Offset(low))?;
+            consumer.assign(&first)?;
+            let Some(message) = consumer.poll(ANSWER).transpose()? else {
+                continue;
+            };
+            let value = message.payload().unwrap_or_default();
+            match self.codec.decode::<Event>(value) {
+                Err(DecodeError::UnknownId(_)) => is_unknown = true,
+                _ => return Ok(false),
+            }
+        }
+        Ok(is_unknown)
     }
 
     /// Events in the log that the processors have not committed. Blocks.
