@@ -57,6 +57,28 @@ fn each_rule_fires_in_some_step() {
     assert_eq!(fires, all);
 }
 
+#[test]
+fn each_rule_has_a_heading_in_the_documentation_and_each_metric_there_exists() {
+    let documentation = read("docs/alerts.md");
+    for (uid, rule) in alerts() {
+        let (title, severity) = (text(&rule["title"]), text(&rule["labels"]["severity"]));
+        let heading = format!("## {title} ({severity})");
+        let has_it = documentation.lines().any(|line| line == heading);
+        assert!(has_it, "{uid}: {heading}");
+    }
+    let sources = [
+        "src/system/roles.rs",
+        "processors/engine/src/kafka/counts.rs",
+        "ingest/src/fetch/metrics.rs",
+        "ingest/src/webhook/metrics.rs",
+    ];
+    let sources = sources.map(read).concat();
+    let words = documentation.split(|c: char| !c.is_ascii_lowercase() && c != '_');
+    for metric in words.filter(|word| word.starts_with("gapless_")) {
+        assert!(sources.contains(metric), "{metric}");
+    }
+}
+
 /// What is written, and which rules fire then, by uid: each step adds to the ones before.
 const STEPS: &[(&[&str], &[&str])] = &[
     (&[], &[]),
@@ -169,28 +191,37 @@ fn type_of(column: &Value) -> &str {
     column["type"].as_str().expect("a column has a type")
 }
 
-/// Each rule's query and limit, by uid.
-fn rules() -> BTreeMap<String, (String, f64)> {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/grafana/provisioning/alerting/gapless.yaml"
-    );
-    let yaml = std::fs::read_to_string(path).expect("the rules are there");
+/// A file of the repository.
+fn read(path: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+/// The rules by uid, as they are written.
+fn alerts() -> BTreeMap<String, Value> {
+    let yaml = read("grafana/provisioning/alerting/gapless.yaml");
     let alerts: Value = serde_saphyr::from_str(&yaml).expect("the rules are YAML");
     let groups = alerts["groups"].as_array().expect("groups");
-    groups
-        .iter()
-        .flat_map(|group| group["rules"].as_array().expect("rules"))
-        .map(|rule| {
-            let [query, threshold] = rule["data"].as_array().expect("data").as_slice() else {
-                panic!("{} is not one query and one threshold", rule["uid"]);
-            };
-            let text = |value: &Value| value.as_str().expect("a text").to_owned();
-            let limit = &threshold["model"]["conditions"][0]["evaluator"]["params"][0];
-            let sql = text(&query["model"]["rawSql"]);
-            (text(&rule["uid"]), (sql, limit.as_f64().expect("a limit")))
-        })
-        .collect()
+    let rules = groups.iter().flat_map(|group| group["rules"].as_array());
+    let rules = rules.flatten().cloned();
+    rules.map(|rule| (text(&rule["uid"]), rule)).collect()
+}
+
+/// Each rule's query and limit, by uid.
+fn rules() -> BTreeMap<String, (String, f64)> {
+    let rule = |(uid, rule): (String, Value)| {
+        let [query, threshold] = rule["data"].as_array().expect("data").as_slice() else {
+            panic!("{uid} is not one query and one threshold");
+        };
+        let limit = &threshold["model"]["conditions"][0]["evaluator"]["params"][0];
+        let sql = text(&query["model"]["rawSql"]);
+        (uid, (sql, limit.as_f64().expect("a limit")))
+    };
+    alerts().into_iter().map(rule).collect()
 }
 
 /// What ClickHouse answers to a statement; the default database is the dashboards'.
