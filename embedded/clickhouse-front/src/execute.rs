@@ -2,12 +2,16 @@
 //!
 //! Rows leave as the engine makes them and data enters as it arrives, through bounded channels:
 //! a slow client slows the engine, and memory stays bounded by a few blocks. When the client
-//! goes away, the channel closes, and the query or insert is cancelled. An insert is stored as a
+//! goes away, the channel closes, and the query or insert is cancelled; so is the query of a reader
+//! who stays and takes nothing. An insert is stored as a
 //! whole or, for one that spans several table partitions, by partition; its answer is sent only
 //! after it was stored.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use rand::distr::{Alphanumeric, SampleString};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::exception::Exception;
@@ -17,6 +21,10 @@ use crate::native;
 use crate::options::Access;
 use crate::request::SECONDS_OF_A_READER;
 use crate::sql::{self, Statement};
+
+/// A reader takes a piece of an answer within this time: the engine's own bound on a query's time
+/// does not end one that waits for its client, and so would never give its slot back.
+const READER_TAKES_WITHIN: Duration = Duration::from_secs(60);
 
 /// A statement, ready to run.
 #[derive(Debug)]
@@ -70,6 +78,9 @@ pub(crate) type Piece = Result<Bytes, BrokeOff>;
 pub(crate) struct Reply {
     head: Option<oneshot::Sender<Head>>,
     body: mpsc::Sender<Piece>,
+    /// A place in `body` for the end of one that breaks off: to say so never waits.
+    end: Option<mpsc::OwnedPermit<Piece>>,
+    taken_within: Duration,
     framed: bool,
     format: String,
     native_revision: u64,
@@ -93,7 +104,12 @@ impl Reply {
         .unwrap_or_else(|| job.default_format.clone());
         Self {
             head: Some(head),
+            end: body.clone().try_reserve_owned().ok(),
             body,
+            taken_within: match job.access {
+                Access::Read => READER_TAKES_WITHIN,
+                Access::Write => Duration::MAX,
+            },
             framed: job.frame_answer,
             native_revision: if format == "Native" {
                 job.native_revision
@@ -117,15 +133,26 @@ impl Reply {
         }
     }
 
-    fn send(&self, bytes: &[u8]) -> Client {
+    fn send(&mut self, bytes: &[u8]) -> Client {
         let bytes = if self.framed {
             framing::frame(bytes)
         } else {
             bytes.to_vec()
         };
-        match self.body.blocking_send(Ok(bytes.into())) {
+        let sending = self.body.send_timeout(Ok(bytes.into()), self.taken_within);
+        match Handle::current().block_on(sending) {
             Ok(()) => Client::Listens,
-            Err(_) => Client::Gone,
+            Err(_) => {
+                self.break_off();
+                Client::Gone
+            }
+        }
+    }
+
+    /// Without this, the body would end as a whole one does.
+    fn break_off(&mut self) {
+        if let Some(end) = self.end.take() {
+            end.send(Err(BrokeOff));
         }
     }
 
@@ -153,8 +180,7 @@ impl Reply {
         let marked =
             format!("\r\n__exception__\r\n{tag}\r\n{text}{length} {tag}\r\n__exception__\r\n");
         self.send(marked.as_bytes());
-        // A client that is gone saw no end either.
-        let _ = self.body.blocking_send(Err(BrokeOff));
+        self.break_off();
     }
 }
 
@@ -290,6 +316,32 @@ fn quoted(text: &str, quote: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_takes_is_given_up_and_not_taken_for_whole() {
+        let job = Job {
+            access: Access::Read,
+            sql: b"SELECT 1".to_vec(),
+            database: String::new(),
+            settings: Vec::new(),
+            parameters: Vec::new(),
+            default_format: "CSV".into(),
+            whole_answer: false,
+            frame_answer: false,
+            native_revision: 0,
+            data: None,
+        };
+        let (head, _head) = oneshot::channel();
+        let (body, mut pieces) = mpsc::channel(2);
+        let mut reply = Reply::new(&job, head, body);
+        assert_eq!(reply.taken_within, READER_TAKES_WITHIN);
+        reply.taken_within = Duration::from_millis(1);
+        let sent = tokio::task::spawn_blocking(move || [b"1", b"2"].map(|it| reply.send(it)));
+        assert_eq!(sent.await.expect("sent"), [Client::Listens, Client::Gone]);
+        assert_eq!(pieces.recv().await, Some(Ok("1".into())));
+        assert_eq!(pieces.recv().await, Some(Err(BrokeOff)));
+        assert_eq!(pieces.recv().await, None);
+    }
 
     #[test]
     fn quotes_cannot_be_left() {

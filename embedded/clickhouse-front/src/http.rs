@@ -251,7 +251,8 @@ async fn run(front: Arc<Front>, begun: Begun, flushes: Flushes, started: Instant
         slot,
     } = begun;
     let (head_sender, head) = oneshot::channel();
-    let (body_sender, body) = mpsc::channel(PIECES_WAITING);
+    // And one for the end of an answer that breaks off.
+    let (body_sender, body) = mpsc::channel(PIECES_WAITING + 1);
     let reply = Reply::new(&job, head_sender, body_sender);
     let worker = front.clone();
     tokio::task::spawn_blocking(move || {
