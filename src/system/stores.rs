@@ -168,7 +168,9 @@ async fn refuse_another_registry(places: &Places) -> Result<()> {
     };
     let asked = tokio::task::spawn_blocking(move || access.is_of_another_registry());
     anyhow::ensure!(
-        !asked.await?.context("Kafka does not hand out its first events")?,
+        !asked
+            .await?
+            .context("Kafka does not hand out its first events")?,
         "the log on Kafka at {} was begun with another schema registry, or without one, so its events \
          cannot be read: set [registry] url to what it was then, or leave it out if it was",
         places.kafka.bootstrap_servers
