@@ -21,9 +21,11 @@ pub(crate) struct Up {
 impl Up {
     pub(crate) async fn run(self) -> Result<ExitCode> {
         let mut config = self.flags.load()?;
-        claim(&config.settings.data_dir)?;
+        // Of two first starts at once, one makes the secret.
+        let lock = claim(&config.settings.data_dir)?;
         refuse_data_of_a_demo(&config.settings.data_dir)?;
         let own = give_secret(&config.settings.data_dir, &mut config.sources)?;
+        drop(lock);
         let sources = config.sources.clone();
         let stop = Stop::listen()?;
         let starting = System::start(Start {

@@ -18,8 +18,8 @@ pub(crate) struct WebhookSecret {
     pub(crate) is_new: bool,
 }
 
-/// Reads the secret of `data_dir`; makes it, readable by its owner only, where there is none. Of two
-/// first starts at once, both get the same.
+/// Reads the secret of `data_dir`, whose lock the caller holds; makes it, readable by its owner only,
+/// where there is none.
 pub(crate) fn read_or_make(data_dir: &Path) -> Result<WebhookSecret> {
     let path = data_dir.join(FILE);
     match std::fs::read_to_string(&path) {
@@ -37,17 +37,13 @@ pub(crate) fn read_or_make(data_dir: &Path) -> Result<WebhookSecret> {
             let mut bytes = [0; SECRET_BYTES];
             rand::rng().fill_bytes(&mut bytes);
             let text = hex::encode(bytes);
-            match whole_file::write_new(&path, format!("{text}\n").as_bytes()) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => read_or_make(data_dir),
-                Err(error) => {
-                    Err(error).with_context(|| format!("{} cannot be written", path.display()))
-                }
-                Ok(()) => Ok(WebhookSecret {
-                    secret: Secret::new(text),
-                    path,
-                    is_new: true,
-                }),
-            }
+            whole_file::write(&path, format!("{text}\n").as_bytes())
+                .with_context(|| format!("{} cannot be written", path.display()))?;
+            Ok(WebhookSecret {
+                secret: Secret::new(text),
+                path,
+                is_new: true,
+            })
         }
         Err(error) if error.kind() == ErrorKind::InvalidData => bail!(
             "{} holds no text: write the webhook's secret into it, or remove it for a new one, which \
@@ -74,9 +70,6 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let again = read_or_make(folder.path()).unwrap();
         assert!(!again.is_new && again.secret == made.secret);
-
-        let late = whole_file::write_new(&made.path, b"another").unwrap_err();
-        assert_eq!(late.kind(), ErrorKind::AlreadyExists);
 
         for damaged in [&b""[..], b"\xff\xfe"] {
             std::fs::write(&made.path, damaged).unwrap();

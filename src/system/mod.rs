@@ -77,7 +77,7 @@ impl System {
     /// Starts everything, in the order of need; returns once the webhook and the page answer.
     pub(crate) async fn start<C: Clock + Clone + 'static>(start: Start<C>) -> Result<Self> {
         crash::check()?;
-        claim(&start.settings.data_dir)?;
+        drop(claim(&start.settings.data_dir)?);
         // At once, rather than after Kafka has started.
         drop(roles::listen(start.settings.webhook_listen, "webhook").await?);
         drop(roles::listen(start.settings.operator_listen, "operator").await?);

@@ -66,10 +66,10 @@ pub(super) async fn start(settings: &Settings) -> Result<(Running, Places)> {
     Ok((running, places))
 }
 
-/// Makes the data folder, and says before anything else where another Gapless has it.
+/// Makes the data folder, takes its lock, and says before anything else where another Gapless has it.
 ///
 /// What is kept may come from private repositories: a folder that is made here is its owner's.
-pub(crate) fn claim(data_dir: &Path) -> Result<()> {
+pub(crate) fn claim(data_dir: &Path) -> Result<DataDirLock> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -80,8 +80,7 @@ pub(crate) fn claim(data_dir: &Path) -> Result<()> {
                 data_dir.display()
             )
         })?;
-    DataDirLock::take(data_dir)?;
-    Ok(())
+    Ok(DataDirLock::take(data_dir)?)
 }
 
 async fn embedded(settings: &Settings) -> Result<(Running, Places)> {

@@ -5,9 +5,9 @@ use gapless_schemas::{Codec, DecodeError, Event, Topics};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::Message as _;
+use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long Kafka may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -44,8 +44,9 @@ impl Access {
     }
 
     /// Whether the log was begun under schema ids that [`Self::codec`] does not know: with another
-    /// schema registry, or without one. So it is where the first event of no partition can be read. A
-    /// partition whose first event does not come in time tells nothing. Blocks.
+    /// schema registry, or without one. So it is where the first event of some partition has such an
+    /// id, and that of none a known one. A partition whose first event does not come in time tells
+    /// nothing, nor do bytes without an id. Blocks.
     ///
     /// # Errors
     /// Where Kafka does not answer.
@@ -61,13 +62,14 @@ impl Access {
             let mut first = TopicPartitionList::new();
             first.add_partition_offset(&topic, partition, Offset::Offset(low))?;
             consumer.assign(&first)?;
-            let Some(message) = consumer.poll(ANSWER).transpose()? else {
+            let Some(message) = first_message(&consumer) else {
                 continue;
             };
             let value = message.payload().unwrap_or_default();
             match self.codec.decode::<Event>(value) {
                 Err(DecodeError::UnknownId(_)) => is_unknown = true,
-                _ => return Ok(false),
+                Err(DecodeError::Framing(_)) => {}
+                Ok(_) | Err(DecodeError::Datum { .. }) => return Ok(false),
             }
         }
         Ok(is_unknown)
@@ -98,5 +100,16 @@ impl Access {
             lag += high.saturating_sub(next).max(0).unsigned_abs();
         }
         Ok(lag)
+    }
+}
+
+/// The first message within [`ANSWER`]. Reports in between are of one moment and one broker.
+fn first_message(consumer: &BaseConsumer) -> Option<BorrowedMessage<'_>> {
+    let until = Instant::now() + ANSWER;
+    loop {
+        match consumer.poll(until.saturating_duration_since(Instant::now()))? {
+            Ok(message) => return Some(message),
+            Err(error) => tracing::debug!(%error, "Kafka, while its first events are looked at"),
+        }
     }
 }

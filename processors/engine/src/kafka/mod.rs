@@ -126,7 +126,6 @@ pub fn run(options: Options, status: &Status, stop: &AtomicBool) -> Result<(), R
     log.commit_through(consumer.handle());
     let mut tail = TailReader::connect(&options)?;
     while !stop.load(Ordering::Relaxed) {
-        *lock(&status.lag) = consumer.lag();
         for (partition, batch) in poll(&consumer, status)? {
             finish(
                 &consumer,
@@ -152,6 +151,7 @@ pub fn run(options: Options, status: &Status, stop: &AtomicBool) -> Result<(), R
 fn poll(consumer: &Consumer, status: &Status) -> Result<BTreeMap<i32, Vec<Input>>, RunError> {
     match consumer.poll() {
         Polled::Batches(batches) => {
+            *lock(&status.lag) = consumer.lag();
             // Without events nothing else would say that the trouble is over.
             if batches.is_empty() && status.trouble().is_some() && consumer.is_answered() {
                 *lock(&status.trouble) = None;
@@ -160,6 +160,7 @@ fn poll(consumer: &Consumer, status: &Status) -> Result<BTreeMap<i32, Vec<Input>
         }
         Polled::Trouble(error) => {
             tracing::warn!(error, "cannot read the events topic");
+            *lock(&status.lag) = None;
             *lock(&status.trouble) = Some(error);
             Ok(BTreeMap::new())
         }
@@ -210,6 +211,8 @@ fn finish(
                     error,
                     "a batch was not acknowledged; trying again"
                 );
+                // The log may grow meanwhile, and nobody looks.
+                *lock(&status.lag) = None;
                 *lock(&status.trouble) = Some(error);
                 consumer.reopen(&mut tasks, partition)?;
                 drop(tasks);

@@ -13,7 +13,7 @@ pub(super) struct Attention {
 }
 
 impl Attention {
-    /// Reads all watches: few, for they belong to entities with a question or a past gap.
+    /// Reads all watches: those of entities with a question or a past gap, a few percent of all.
     pub(super) fn load(store: &impl Store, patience: &Patience) -> Result<Self, StoreError> {
         let mut attention = Self {
             watches: HashMap::new(),
