@@ -70,7 +70,7 @@ export function timeseries(panel, body, context) {
       xAxis: isEven ? {
         type: 'category', data: times, boundaryGap: isBars, axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } },
         axisLabel: {
-          color: theme.muted, fontSize: 11, hideOverlap: true, interval: isMonthly ? (_, value) => new Date(Number(value)).getUTCDate() === 1 : 'auto',
+          color: theme.muted, fontSize: 11, hideOverlap: true, alignMaxLabel: isBars ? undefined : 'right', interval: isMonthly ? (_, value) => new Date(Number(value)).getUTCDate() === 1 : 'auto',
           formatter: (value) => (isMonthly ? ticked(Number(value), Infinity) : dated(Number(value), bucket)),
         },
       } : {
