@@ -60,7 +60,7 @@ async fn recorded_deliveries_are_signed_and_sent_in_order_from_plain_and_gzip_fi
     for name in ["plain.ndjson", "packed.ndjson.gz"] {
         let server = TestServer::start(Limits::default()).await;
         let path = write(folder.path(), name, &lines());
-        let options = SendOptions::new(server.url(), Secret::new(SECRET));
+        let options = SendOptions::new(server.url(), vec![Secret::new(SECRET)]);
         let mut last = Default::default();
         let report = send(&path, &options, |progress| last = progress)
             .await
@@ -86,7 +86,7 @@ async fn a_webhook_that_is_busy_is_tried_again_after_as_long_as_it_asks_for() {
     let path = write(folder.path(), "plain.ndjson", &lines());
     let server = TestServer::start(Limits::default()).await;
     server.log.set(Mood::IsSlow);
-    let options = SendOptions::new(server.url(), Secret::new(SECRET));
+    let options = SendOptions::new(server.url(), vec![Secret::new(SECRET)]);
     let sending = tokio::spawn(async move { send(&path, &options, |_| {}).await });
     let refused = || server.webhook.counters().count(Outcome::LogSlow);
     let is_refused = async {
@@ -132,7 +132,10 @@ async fn a_damaged_line_or_file_is_told_in_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bad.ndjson");
     std::fs::write(&path, "{\"kind\":\"else\"}\nnot json\n").unwrap();
-    let options = SendOptions::new("http://127.0.0.1:1/webhook".into(), Secret::new(SECRET));
+    let options = SendOptions::new(
+        "http://127.0.0.1:1/webhook".into(),
+        vec![Secret::new(SECRET)],
+    );
     let error = send(&path, &options, |_| {}).await.unwrap_err();
     assert!(
         matches!(error.error, RecordingError::Line { line: 2, .. }),
@@ -162,7 +165,7 @@ async fn what_was_sent_before_a_damaged_place_is_waited_for_and_reported() {
         let path = folder.path().join("damaged");
         std::fs::write(&path, damaged).unwrap();
         let server = TestServer::start(Limits::default()).await;
-        let mut options = SendOptions::new(server.url(), Secret::new(SECRET));
+        let mut options = SendOptions::new(server.url(), vec![Secret::new(SECRET)]);
         options.concurrent_max = 8;
         let CutShort { report, error } = send(&path, &options, |_| {}).await.unwrap_err();
         assert!(error.to_string().contains(expected), "{what}: {error}");
@@ -195,7 +198,7 @@ fn data() -> Option<PathBuf> {
 async fn the_recorded_sequences_are_all_accepted_and_routed_as_a_full_parse_would() {
     let Some(path) = data() else { return };
     let server = TestServer::start(Limits::default()).await;
-    let mut options = SendOptions::new(server.url(), Secret::new(SECRET));
+    let mut options = SendOptions::new(server.url(), vec![Secret::new(SECRET)]);
     options.concurrent_max = 4;
     let report = send(&path, &options, |_| {}).await.unwrap();
     assert_eq!(report.by_status, [(202, 1_558)].into());
