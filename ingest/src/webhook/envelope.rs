@@ -15,6 +15,8 @@ struct Look {
     repository: Named,
     repository_owner: Named,
     organization: Named,
+    /// Whose installation, sponsorship or purchase it is about, of kinds with neither of these.
+    account: Named,
     pull_request: Item,
     issue: Item,
 }
@@ -49,12 +51,8 @@ pub(super) fn event(
         BodyForm::Json => body,
         BodyForm::Form => form::payload(&body).ok_or(Outcome::FormPayload)?,
     };
-    let look = look(&payload)?;
-    let owner = if look.repository_owner.id.is_some() {
-        look.repository_owner
-    } else {
-        look.organization
-    };
+    let mut look = look(&payload)?;
+    let owner = look.take_owner();
     Ok(Event {
         event_id,
         source: Source::Webhook,
@@ -98,22 +96,40 @@ fn look(payload: &[u8]) -> Result<Look, Outcome> {
 }
 
 impl Look {
+    /// Whose it is: the repository's owner, else the organisation, else the account.
+    fn take_owner(&mut self) -> Named {
+        let owners = [
+            &mut self.repository_owner,
+            &mut self.organization,
+            &mut self.account,
+        ];
+        let owner = owners.into_iter().find(|owner| owner.id.is_some());
+        owner.map(std::mem::take).unwrap_or_default()
+    }
+
     fn member(&mut self, key: &[u8], scanner: &mut Scanner<'_>) -> Result<(), NotJson> {
         match key {
             b"action" => self.action = json::string(scanner.value()?),
             b"number" => self.number = json::integer(scanner.value()?),
             b"pull_request" => self.pull_request = Item::read(scanner)?,
             b"issue" => self.issue = Item::read(scanner)?,
-            b"organization" => {
-                self.organization =
-                    Named::read(b"login", scanner, |_, scanner| scanner.value().map(drop))?;
+            b"organization" => self.organization = Named::account(scanner)?,
+            b"account" => self.account = Named::account(scanner)?,
+            b"installation" | b"marketplace_purchase" | b"sponsorship" => {
+                scanner.members(|key, scanner| {
+                    if matches!(key, b"account" | b"sponsorable") {
+                        self.account = Named::account(scanner)?;
+                        Ok(())
+                    } else {
+                        scanner.value().map(drop)
+                    }
+                })?;
             }
             b"repository" => {
                 let owner = &mut self.repository_owner;
                 self.repository = Named::read(b"full_name", scanner, |key, scanner| {
                     if key == b"owner" {
-                        *owner =
-                            Named::read(b"login", scanner, |_, scanner| scanner.value().map(drop))?;
+                        *owner = Named::account(scanner)?;
                         Ok(())
                     } else {
                         scanner.value().map(drop)
@@ -127,6 +143,11 @@ impl Look {
 }
 
 impl Named {
+    /// A user or organisation.
+    fn account(scanner: &mut Scanner<'_>) -> Result<Self, NotJson> {
+        Self::read(b"login", scanner, |_, scanner| scanner.value().map(drop))
+    }
+
     /// Reads `id` and the member called `name_key`; `other` takes the value of each other member.
     fn read<'a>(
         name_key: &[u8],
@@ -187,6 +208,25 @@ mod tests {
             found.pull_request.updated_at,
             "2020-03-28T17:06:26Z".parse().ok()
         );
+    }
+
+    #[test]
+    fn kinds_without_a_repository_tell_their_owner_too() {
+        for payload in [
+            r#"{"installation":{"id":1,"account":{"login":"o","id":2}},"repositories":[]}"#,
+            r#"{"installation":{"id":1,"account":{"id":2,"login":"o"}},"sender":{"id":9}}"#,
+            r#"{"account":{"login":"o","id":2},"installation":{"id":1}}"#,
+            r#"{"organization":{"login":"o","id":2},"installation":{"id":1}}"#,
+            r#"{"sponsorship":{"sponsor":{"login":"s","id":9},"sponsorable":{"login":"o","id":2}}}"#,
+            r#"{"marketplace_purchase":{"account":{"login":"o","id":2},"plan":{"id":3}}}"#,
+        ] {
+            let owner = look(payload.as_bytes()).unwrap().take_owner();
+            let expected = Named {
+                id: Some(2),
+                name: Some("o".into()),
+            };
+            assert_eq!(owner, expected, "{payload}");
+        }
     }
 
     #[test]
