@@ -228,6 +228,25 @@ mod tests {
     }
 
     #[test]
+    fn kinds_without_a_repository_tell_their_owner_too() {
+        for payload in [
+            r#"{"installation":{"id":1,"account":{"login":"o","id":2}},"repositories":[]}"#,
+            r#"{"installation":{"id":1,"account":{"id":2,"login":"o"}},"sender":{"id":9}}"#,
+            r#"{"account":{"login":"o","id":2},"installation":{"id":1}}"#,
+            r#"{"organization":{"login":"o","id":2},"installation":{"id":1}}"#,
+            r#"{"sponsorship":{"sponsor":{"login":"s","id":9},"sponsorable":{"login":"o","id":2}}}"#,
+            r#"{"marketplace_purchase":{"account":{"login":"o","id":2},"plan":{"id":3}}}"#,
+        ] {
+            let owner = look(payload.as_bytes()).unwrap().take_owner();
+            let expected = Named {
+                id: Some(2),
+                name: Some("o".into()),
+            };
+            assert_eq!(owner, expected, "{payload}");
+        }
+    }
+
+    #[test]
     fn fields_of_other_types_are_left_out_and_refuse_nothing() {
         for payload in [
             r#"{}"#,

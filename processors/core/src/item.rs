@@ -6,8 +6,14 @@ use crate::law::{Earliest, Join, Latest, Register, Stamp};
 use crate::lifecycle::{Impossibility, Lifecycle, RestsOn, impossibilities};
 use crate::payload::{Field, IssueObject, MilestoneObject, PullRequestObject, UserObject};
 use crate::presence::{FOR_EVER, PresenceEvidence};
-use gapless_schemas::{Account, Detector, Event, Presence, Source, Timestamp, TransitionKind};
+use gapless_schemas::{
+    Account, Detector, Event, Presence, Source, Timestamp, Transition, TransitionKind,
+};
 use serde::{Deserialize, Serialize};
+
+/// A change this long after the first receipt of anything about an item may be what was received:
+/// GitHub's clock and ours differ.
+const FIRST_WORD_SECONDS: i64 = 60;
 
 /// The shared part of an issue's and a pull request's state.
 ///
@@ -299,6 +305,20 @@ impl Item {
         }
     }
 
+    /// The closing before a reopening that is the first that was told of an item of long before:
+    /// nobody can have told it. Of a later reopening the item was shown open before.
+    fn silent_closing(&self, transitions: &[Transition]) -> Option<Transition> {
+        let heard_at = self.first_heard_at.0.filter(|_| self.is_history())?;
+        let turns = |kind| matches!(kind, TransitionKind::Closed | TransitionKind::Reopened);
+        let first = transitions.iter().find(|told| turns(told.kind))?;
+        let is_first_word = first.at <= heard_at.plus_seconds(FIRST_WORD_SECONDS);
+        (first.kind == TransitionKind::Reopened && is_first_word).then(|| Transition {
+            kind: TransitionKind::Closed,
+            at: first.at,
+            actor: None,
+        })
+    }
+
     /// What this state cannot answer, beside what the number space asks. Nothing is asked about an
     /// item that is not there.
     pub(crate) fn questions(&self, number: i64, draft: Option<bool>) -> Questions {
@@ -321,9 +341,13 @@ impl Item {
             ("its headline", self.headline.contested()),
             ("labels", self.labels.contested()),
             ("assignees", self.assignees.contested()),
+            ("the number of comments", self.comments.contested()),
         ]);
         if let Some(headline) = self.headline.get() {
-            let transitions = self.lifecycle.transitions(self.created_at.0);
+            let mut transitions = self.lifecycle.transitions(self.created_at.0);
+            if let Some(closing) = self.silent_closing(&transitions) {
+                transitions.insert(1, closing);
+            }
             let wrong = impossibilities(&transitions, &headline.state, draft);
             // A timeline later than all that bears on it has said all that GitHub will say.
             let standing = wrong.into_iter().find(|wrong| match wrong.rests_on {

@@ -29,6 +29,9 @@ pub(crate) struct Lifecycle {
     told: BTreeMap<(TransitionKind, Timestamp), Actor>,
     /// The last complete timeline; its stamp's time is the request's start.
     timeline: Register<Vec<Transition>>,
+    /// What could be read of the last timeline of which something could not: it stands in for a
+    /// complete one, and proves nothing.
+    partial_timeline: Register<Vec<Transition>>,
 }
 
 /// Who did it, the least login where witnesses differ (they do not, but the law must hold).
@@ -49,6 +52,7 @@ impl Join for Lifecycle {
     fn join(&mut self, other: Self) {
         self.told.join(other.told);
         self.timeline.join(other.timeline);
+        self.partial_timeline.join(other.partial_timeline);
     }
 }
 
@@ -63,6 +67,16 @@ impl Lifecycle {
 
     /// Notes a complete timeline that `event` brought.
     pub(crate) fn tell_timeline(&mut self, event: &Event, entries: &[TimelineEvent]) {
+        self.timeline.join(Self::of_timeline(event, entries));
+    }
+
+    /// Notes what could be read of a timeline.
+    pub(crate) fn tell_partial_timeline(&mut self, event: &Event, entries: &[TimelineEvent]) {
+        self.partial_timeline
+            .join(Self::of_timeline(event, entries));
+    }
+
+    fn of_timeline(event: &Event, entries: &[TimelineEvent]) -> Register<Vec<Transition>> {
         let mut transitions: Vec<Transition> = entries
             .iter()
             .filter_map(|entry| {
@@ -82,8 +96,7 @@ impl Lifecycle {
             })
             .collect();
         transitions.sort_by_key(|transition| transition.at);
-        self.timeline
-            .join(Register::new(Stamp::undated(event), transitions));
+        Register::new(Stamp::undated(event), transitions)
     }
 
     /// Whether a complete timeline tells all that happened up to and in the second of `at`.
@@ -104,6 +117,7 @@ impl Lifecycle {
 
     /// The one sequence that all witnesses agree on, oldest first. `created_at` opens it.
     pub(crate) fn transitions(&self, created_at: Option<Timestamp>) -> Vec<Transition> {
+        let timeline = self.timeline.get().or(self.partial_timeline.get());
         let mut found: Vec<Transition> = created_at
             .map(|at| Transition {
                 kind: TransitionKind::Opened,
@@ -111,7 +125,7 @@ impl Lifecycle {
                 actor: None,
             })
             .into_iter()
-            .chain(self.timeline.get().into_iter().flatten().cloned())
+            .chain(timeline.into_iter().flatten().cloned())
             .collect();
         for (&(kind, at), Actor(actor)) in &self.told {
             let same = |known: &Transition| {
