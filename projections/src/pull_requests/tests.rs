@@ -505,7 +505,12 @@ fn what_is_reviewed_after_the_closing_that_holds_was_not_picked_up() {
         ("closed before", &[(Closed, 4)][..], "closed", None),
         ("closed after", &[(Closed, 6)], "closed", Some(5)),
         ("reopened", &[(Closed, 2), (Reopened, 3)], "open", Some(5)),
-        ("reopened after", &[(Closed, 4), (Reopened, 9)], "open", Some(5)),
+        (
+            "reopened after",
+            &[(Closed, 4), (Reopened, 9)],
+            "open",
+            Some(5),
+        ),
     ] {
         let figures = Figures::of(&PullRequest {
             state: Some(state.into()),
@@ -519,7 +524,10 @@ fn what_is_reviewed_after_the_closing_that_holds_was_not_picked_up() {
         assert_eq!(hours(figures.pickup_seconds), pickup, "{what}");
         assert_eq!(figures.first_approved_at.is_some(), pickup.is_some());
         // What GitHub shows stays as it is.
-        assert_eq!((figures.review_count, figures.review_decision), (1, Decision::Approved));
+        assert_eq!(
+            (figures.review_count, figures.review_decision),
+            (1, Decision::Approved)
+        );
     }
 }
 
@@ -590,9 +598,15 @@ fn people_are_their_ids_and_accounts_that_are_gone_are_nobody_in_particular() {
     };
     let me = Some(account(AUTHOR));
     // Two names of one person.
-    let twice = vec![by(named("zoe"), "commented", 1), by(named("amy"), "approved", 2)];
+    let twice = vec![
+        by(named("zoe"), "commented", 1),
+        by(named("amy"), "approved", 2),
+    ];
     let found = figures(me.clone(), false, twice);
-    assert_eq!((found.reviewers, found.review_count), (vec![("amy".to_owned(), 2)], 2));
+    assert_eq!(
+        (found.reviewers, found.review_count),
+        (vec![("amy".to_owned(), 2)], 2)
+    );
     // The author's own, under whatever name, with the account there or gone.
     for (gone, login) in [(false, "user1"), (true, "user1"), (true, "renamed")] {
         let own = Some(Account {
@@ -605,7 +619,11 @@ fn people_are_their_ids_and_accounts_that_are_gone_are_nobody_in_particular() {
         assert_eq!(found.review_decision, Decision::ReviewRequired);
     }
     // Somebody who is gone is not the author while the author is there; else nobody can tell.
-    for (author, gone, count) in [(me.clone(), false, 1), (me.clone(), true, 0), (None, false, 0)] {
+    for (author, gone, count) in [
+        (me.clone(), false, 1),
+        (me.clone(), true, 0),
+        (None, false, 0),
+    ] {
         let found = figures(author, gone, vec![by(None, "approved", 1)]);
         assert_eq!((found.review_count, found.reviewers.len()), (count, 0));
     }
@@ -617,12 +635,19 @@ fn people_are_their_ids_and_accounts_that_are_gone_are_nobody_in_particular() {
 
 #[test]
 fn a_day_that_no_column_can_hold_counts_nowhere() {
-    for created_at in ["1969-12-31T12:00:00Z", "2150-01-01T00:00:00Z", "9999-12-31T23:59:59Z"] {
+    for created_at in [
+        "1969-12-31T12:00:00Z",
+        "2150-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+    ] {
         let state = PullRequest {
             created_at: Some(created_at.parse().unwrap()),
             ..open()
         };
         let days = daily(&state);
-        assert!(days.iter().all(|day| day.opened == 0), "{created_at}: {days:?}");
+        assert!(
+            days.iter().all(|day| day.opened == 0),
+            "{created_at}: {days:?}"
+        );
     }
 }

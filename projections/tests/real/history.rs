@@ -222,7 +222,7 @@ pub(crate) fn event(id: &str, occurred_at: Option<Timestamp>) -> Event {
         occurred_at,
         first_delivered_at: None,
         requested_at: None,
-        received_at: at(1, 0),
+        received_at: occurred_at.map_or(at(1, 0), |occurred_at| occurred_at.max(at(1, 0))),
         credential_kind: None,
         headers: [("x-github-delivery".to_owned(), "guid".to_owned())].into(),
         payload_form: PayloadForm::Raw,
