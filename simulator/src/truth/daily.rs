@@ -331,6 +331,7 @@ mod tests {
             pull_requests: Vec::new(),
             issues: Vec::new(),
             explained: Vec::new(),
+            oddities: BTreeMap::new(),
         }
     }
 

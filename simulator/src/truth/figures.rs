@@ -144,9 +144,8 @@ impl PullRequestTruth {
         let words = self
             .reviews_of_others()
             .filter(|it| it.state != "commented");
-        let last: BTreeMap<&str, &str> = words
-            .map(|review| (review.user.as_str(), review.state))
-            .collect();
+        let last: BTreeMap<u64, &str> =
+            words.map(|review| (review.user_id, review.state)).collect();
         ["changes_requested", "approved"]
             .into_iter()
             .find(|decision| last.values().any(|state| state == decision))
@@ -168,7 +167,7 @@ impl PullRequestTruth {
     fn reviews_of_others(&self) -> impl Iterator<Item = &ReviewTruth> {
         self.reviews
             .iter()
-            .filter(|review| review.user != self.item.author)
+            .filter(|review| review.user_id != self.item.author_id)
     }
 
     fn approvals(&self) -> impl Iterator<Item = Timestamp> {

@@ -16,7 +16,9 @@ mod view;
 
 pub use daily::{DayKey, IssuesDay, PullRequestsDay, WAITING_DAYS};
 
+use crate::oddity::Oddity;
 use gapless_schemas::Timestamp;
+use std::collections::BTreeMap;
 
 /// All that is true at one instant.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +33,8 @@ pub struct Truth {
     pub issues: Vec<IssueTruth>,
     /// Numbers that are neither issue nor pull request (any more).
     pub explained: Vec<ExplainedNumber>,
+    /// How often each of them has happened, counted when it did.
+    pub oddities: BTreeMap<Oddity, usize>,
 }
 
 /// A repository.
@@ -83,6 +87,8 @@ pub struct ItemTruth {
     pub state: ItemState,
     /// The names of its labels, sorted.
     pub labels: Vec<String>,
+    /// The title of its milestone.
+    pub milestone: Option<String>,
     /// The logins of its assignees, sorted.
     pub assignees: Vec<String>,
     /// How many comments it has (reviews are none).
@@ -197,6 +203,8 @@ impl PullRequestTruth {
 pub struct ReviewTruth {
     /// The review's id.
     pub id: u64,
+    /// The id of who gave it.
+    pub user_id: u64,
     /// The login of who gave it.
     pub user: String,
     /// True where that is a bot.

@@ -95,7 +95,7 @@ fn repository_row(repository: &RepositoryTruth) -> Row {
         ("owner_id", repository.owner_id.into()),
         ("private", (repository.visibility == "private").into()),
         ("archived", repository.archived.into()),
-        // The simulated organisation forks nothing and deletes no repository.
+        // The simulated organisation forks nothing, and restores what it deleted.
         ("fork", false.into()),
         ("presence", "alive".into()),
         ("default_branch", repository.default_branch.clone().into()),
@@ -125,9 +125,9 @@ fn item_row(item: &ItemTruth, repository: &RepositoryTruth) -> Row {
         ("author_is_bot", item.author_is_bot.into()),
         ("labels", list(&item.labels)),
         ("assignees", list(&item.assignees)),
-        // Nothing is out of sight, has a milestone or is locked in the simulated organisation.
+        // Nothing is out of sight in the end, or locked, in the simulated organisation.
         ("presence", "alive".into()),
-        ("milestone", Value::Null),
+        ("milestone", item.milestone.clone().into()),
         ("locked", false.into()),
         ("comments", item.comments.into()),
         ("created_at", time(item.created_at)),
