@@ -5,6 +5,7 @@ use crate::detect::{Questions, is_history};
 use crate::law::{Earliest, Join, Latest, Register, Stamp};
 use crate::lifecycle::{Impossibility, Lifecycle, RestsOn, impossibilities};
 use crate::payload::{Field, IssueObject, MilestoneObject, PullRequestObject, UserObject};
+use crate::presence::{FOR_EVER, PresenceEvidence};
 use gapless_schemas::{Account, Detector, Event, Presence, Source, Timestamp, TransitionKind};
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ pub(crate) struct Item {
     pub(crate) labels: Register<Vec<String>>,
     pub(crate) assignees: Register<Vec<String>>,
     pub(crate) comments: Register<i64>,
-    pub(crate) presence: Register<Presence>,
+    presence: PresenceEvidence,
     pub(crate) lifecycle: Lifecycle,
     /// First receipt of anything about it.
     first_heard_at: Earliest<Timestamp>,
@@ -169,7 +170,7 @@ impl Item {
         } else {
             item.heard_at = Latest(Some(updated_at));
         }
-        item.presence = Register::new(seen, Presence::Alive);
+        item.presence.tell(Presence::Alive, seen.entity_time);
         if let (Some(title), Some(state), Some(closed_at), Some(user)) =
             (shown.title, shown.state, shown.closed_at, shown.user)
         {
@@ -231,20 +232,16 @@ impl Item {
             _ => return None,
         };
         Some(Self {
-            presence: Register::new(Stamp::undated(event), presence),
+            presence: PresenceEvidence::of(presence, event.as_of()),
             ..Self::default()
         })
     }
 
-    /// Notes that a webhook said that the item left: deleted or transferred.
-    pub(crate) fn leave(
-        &mut self,
-        event: &Event,
-        updated_at: Option<Timestamp>,
-        presence: Presence,
-    ) {
-        let end = Stamp::of_end(event, updated_at);
-        self.presence.join(Register::new(end, presence));
+    /// Notes that a webhook said that the item left, deleted or transferred: for ever, as GitHub
+    /// gives no number twice. An answer is less sure: 410 is also said of a repository whose issues
+    /// are switched off for a while.
+    pub(crate) fn leave(&mut self, presence: Presence) {
+        self.presence.tell(presence, FOR_EVER);
     }
 
     /// Notes the transition that the `action` of a webhook tells. A closing's own time stands in
@@ -280,7 +277,7 @@ impl Item {
 
     /// Whether it is there; an item that was shown is there until something says otherwise.
     pub(crate) fn presence(&self) -> Presence {
-        self.presence.get().copied().unwrap_or(Presence::Alive)
+        self.presence.presence()
     }
 
     /// Greatest `updated_at` known, from whatever source.

@@ -13,6 +13,7 @@ pub mod law;
 mod ledger;
 mod lifecycle;
 pub mod payload;
+mod presence;
 mod pull_request;
 mod repository;
 
