@@ -330,7 +330,21 @@ fn dates_of_imports_and_commits_are_told_as_they_are() {
                 usize::from(item.transitions.iter().any(|it| it.at < item.created_at));
         }
         for pull in &truth.pull_requests {
-            epoch += usize::from(pull.first_commit_at.to_string().starts_with("1970"));
+            let path = format!(
+                "/repositories/{}/issues/{}",
+                pull.item.repository_id, pull.item.number
+            );
+            let (_, told) = get(&mut world, &format!("{path}/timeline?per_page=100"));
+            let dates = told
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(|it| it["author"]["date"].as_str());
+            epoch += dates.filter(|date| date.starts_with("1970")).count();
+            assert!(
+                pull.first_commit_at
+                    .is_none_or(|at| at >= world.options().start)
+            );
         }
         assert!(before_creation > 0 && epoch > 0);
     }

@@ -15,9 +15,12 @@ fn id_of(login: &str) -> u64 {
     }
 }
 
+/// The day on which stories begin, 2025-01-01, since 1970-01-01.
+pub(super) const DAY_0: i32 = 20_089;
+
 /// An hour into the day.
 fn at(day: i64) -> Timestamp {
-    Timestamp::from_seconds(day * 86_400 + 3_600)
+    Timestamp::from_seconds((i64::from(DAY_0) + day) * 86_400 + 3_600)
 }
 
 fn steps(story: &'static str) -> impl Iterator<Item = (Timestamp, &'static str)> {
@@ -120,7 +123,7 @@ pub(super) fn pull_request(story: &'static str) -> PullRequestTruth {
         head_ref: String::new(),
         head_sha: String::new(),
         base_ref: String::new(),
-        first_commit_at: item.created_at,
+        first_commit_at: Some(item.created_at),
         additions: 60,
         deletions: 40,
         changed_files: 1,

@@ -187,8 +187,11 @@ impl World {
     }
 }
 
-/// A pull request begins with a commit, of which its timeline tells first.
-fn first_commit_at(thread: &Thread) -> Timestamp {
+/// Git's own first commit, of 2005-04-07: none has an older date that is right.
+const FIRST_COMMIT_SECONDS: i64 = 1_112_832_000;
+
+/// A pull request begins with a commit. One with a date that no commit can have counts for nothing.
+fn first_commit_at(thread: &Thread) -> Option<Timestamp> {
     let committed = thread
         .timeline
         .iter()
@@ -196,5 +199,6 @@ fn first_commit_at(thread: &Thread) -> Timestamp {
             TimelineKind::Committed(commit) => Some(commit.authored_at),
             _ => None,
         });
-    committed.min().unwrap_or(thread.created_at)
+    let first = Timestamp::from_seconds(FIRST_COMMIT_SECONDS);
+    committed.filter(|at| *at >= first).min()
 }
