@@ -93,6 +93,21 @@ impl Event {
             .unwrap_or(self.received_at)
     }
 
+    /// `at`, a time that the payload tells, unless it is out of range; see [`Timestamp::in_range`].
+    pub fn in_range(&self, at: Option<Timestamp>) -> Option<Timestamp> {
+        at?.in_range(self.received_at)
+    }
+
+    /// `at`, the payload's own time, by which it is ordered against others. One that is still to
+    /// come would outlive all that is told until then: the event's best known time stands for it.
+    pub fn ordered_at(&self, at: Timestamp) -> Timestamp {
+        if at.is_ahead_of(self.received_at) {
+            self.as_of()
+        } else {
+            at
+        }
+    }
+
     /// Ids of the gaps that asked for this answer; empty for everything nobody asked for.
     pub fn gap_ids(&self) -> impl Iterator<Item = &str> {
         self.headers

@@ -12,6 +12,7 @@ mod item;
 pub mod law;
 mod ledger;
 mod lifecycle;
+mod names;
 pub mod payload;
 mod presence;
 mod pull_request;

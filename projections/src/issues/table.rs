@@ -1,7 +1,7 @@
 //! The table `issues`: each column, and where its value comes from.
 
 use super::row::IssueRow;
-use crate::origin::{origin_columns, presence_name, repository_columns};
+use crate::origin::{OPEN_SECONDS, origin_columns, presence_name, repository_columns};
 use crate::table::{Column, Mapped, Table, Type, Value, columns_of};
 use std::sync::LazyLock;
 
@@ -61,7 +61,7 @@ fn own() -> Vec<Mapped<IssueRow>> {
         column(("close_seconds", INT, "seconds", "Opening to the closing that holds now; NULL while it is open, and where negative."), |r| r.figures.close_seconds.into()),
         column(("closed_count", Type::Int, "closings", "How often it was closed."), |r| r.figures.closed_count.into()),
         column(("reopened_count", Type::Int, "reopenings", "How often it was reopened."), |r| r.figures.reopened_count.into()),
-        Mapped::without(Column::computed("open_seconds", INT, "seconds", "Opening to closing, or to now while it is open. Elsewhere: open_duration_seconds.",
-            "if(t.state = 'open', dateDiff('second', t.created_at, now64(3, 'UTC')), dateDiff('second', t.created_at, t.closed_at))")),
+        Mapped::without(Column::computed("open_seconds", INT, "seconds", "Opening to closing, or to now while it is open; NULL where negative. Elsewhere: open_duration_seconds.",
+            OPEN_SECONDS)),
     ]
 }

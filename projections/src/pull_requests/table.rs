@@ -1,7 +1,7 @@
 //! The table `pull_requests`: each column, and where its value comes from.
 
 use super::row::PullRequestRow;
-use crate::origin::{origin_columns, presence_name, repository_columns};
+use crate::origin::{OPEN_SECONDS, origin_columns, presence_name, repository_columns};
 use crate::table::{Column, Mapped, Table, Type, Value, columns_of};
 use std::sync::LazyLock;
 
@@ -68,7 +68,7 @@ fn told() -> Vec<Mapped<PullRequestRow>> {
         column(("updated_at", TIME, "UTC", "When it last changed, by GitHub's own clock."), |r| r.state.updated_at.into()),
         column(("closed_at", TIME, "UTC", "When it was closed, where it is closed now."), |r| r.state.closed_at.into()),
         column(("merged_at", TIME, "UTC", "When it was merged. Elsewhere: submitted."), |r| r.state.merged_at.into()),
-        column(("first_commit_at", TIME, "UTC", "Author date of its first commit."), |r| r.state.first_commit_at.into()),
+        column(("first_commit_at", TIME, "UTC", "Author date of its first commit; of dates that no commit can have (before git's own first one, on 2005-04-07, or in the future) the next counts."), |r| r.state.first_commit_at.into()),
         column(("additions", INT, "lines", "Lines added. Elsewhere: insertions."), |r| r.state.additions.into()),
         column(("deletions", INT, "lines", "Lines deleted."), |r| r.state.deletions.into()),
         column(("changed_files", INT, "files", "Files changed."), |r| r.state.changed_files.into()),
@@ -85,24 +85,24 @@ fn derived() -> Vec<Mapped<PullRequestRow>> {
         column(("outcome", NAME, "", "open, merged or closed_unmerged."), |r| r.figures.outcome.map(|o| o.name()).into()),
         column(("size", NAME, "", "XS up to 9 lines changed, S up to 49, M up to 249, L up to 999, XL above. Elsewhere: pr_size."), |r| r.figures.size.map(|s| s.name()).into()),
         column(("lines", INT, "lines", "Lines added and deleted."), |r| r.figures.lines.into()),
-        column(("ready_at", TIME, "UTC", "When it was first ready for review: the first ready_for_review, else when it was opened; NULL for a draft that never was."), |r| r.figures.ready_at.into()),
-        column(("first_review_at", TIME, "UTC", "First review by a person who is neither the author nor a bot; a review dismissed later counts as given."), |r| r.figures.first_review_at.into()),
-        column(("first_approved_at", TIME, "UTC", "First approval by someone other than the author; one that is dismissed later no longer counts."), |r| r.figures.first_approved_at.into()),
-        column(("last_approved_at", TIME, "UTC", "Last approval before the merge (before now, while it is open) by someone other than the author; none that is dismissed later."), |r| r.figures.last_approved_at.into()),
+        column(("ready_at", TIME, "UTC", "When it was first ready for review: when it was opened, unless as a draft, else the first ready_for_review; NULL for a draft that never was."), |r| r.figures.ready_at.into()),
+        column(("first_review_at", TIME, "UTC", "First review, up to its merge or the closing that holds, by a person who is neither the author nor a bot; a review dismissed later counts as given."), |r| r.figures.first_review_at.into()),
+        column(("first_approved_at", TIME, "UTC", "First approval, up to its merge or the closing that holds, by someone other than the author; one that is dismissed later no longer counts."), |r| r.figures.first_approved_at.into()),
+        column(("last_approved_at", TIME, "UTC", "Last approval, up to its merge or the closing that holds, by someone other than the author; none that is dismissed later."), |r| r.figures.last_approved_at.into()),
         column(("coding_seconds", INT, "seconds", "First commit's author date to opening; NULL where negative."), |r| r.figures.coding_seconds.into()),
-        column(("pickup_seconds", INT, "seconds", "Ready to first review; NULL where negative."), |r| r.figures.pickup_seconds.into()),
+        column(("pickup_seconds", INT, "seconds", "Ready to first review; NULL where negative, and where nobody reviewed it before its end."), |r| r.figures.pickup_seconds.into()),
         column(("rework_seconds", INT, "seconds", "First review to first approval; NULL where negative."), |r| r.figures.rework_seconds.into()),
-        column(("merge_seconds", INT, "seconds", "Last approval to merge; NULL where nothing approved."), |r| r.figures.merge_seconds.into()),
+        column(("merge_seconds", INT, "seconds", "Last approval to merge; NULL where nothing approved, and where negative."), |r| r.figures.merge_seconds.into()),
         column(("cycle_seconds", INT, "seconds", "First commit's author date to merge; NULL where negative."), |r| r.figures.cycle_seconds.into()),
-        column(("review_count", Type::Int, "reviews", "Reviews given by others than the author, bots included."), |r| r.figures.review_count.into()),
-        column(("reviewers", NAMES, "", "Logins of those who gave them, sorted. Elsewhere: reviewer."), |r| Value::list(r.figures.reviewers.iter().map(String::as_str))),
+        column(("review_count", Type::Int, "reviews", "Reviews given by others than the author, bots included, whenever."), |r| r.figures.review_count.into()),
+        column(("reviewers", NAMES, "", "Logins of those who gave them, sorted. Elsewhere: reviewer."), |r| Value::list(r.figures.reviewers.iter().map(|(login, _)| login))),
         column(("review_decision", Type::Name, "", "By each reviewer's latest decision: changes_requested where one asks for changes, else approved where one approves, else review_required. Comments decide nothing; a dismissed review decides nothing."), |r| r.figures.review_decision.name().into()),
-        column(("review_cycles", Type::Int, "cycles", "How often a request for changes was followed by a new head, before the first approval."), |r| r.figures.review_cycles.into()),
+        column(("review_cycles", Type::Int, "cycles", "How often a request for changes was followed by a new head, before the first approval and its end."), |r| r.figures.review_cycles.into()),
         column(("closed_count", Type::Int, "closings", "How often it was closed, the merge included."), |r| r.figures.closed_count.into()),
         column(("reopened_count", Type::Int, "reopenings", "How often it was reopened."), |r| r.figures.reopened_count.into()),
         column(("head_changes", Type::Int, "pushes", "How often its head changed."), |r| (r.state.heads.len() as i64).into()),
         column(("waiting_for", NAME, "", "What an open one waits for: ready (a draft), review, author (changes were requested) or merge (approved). NULL where it is not open."), |r| r.figures.waiting_for.map(|w| w.name()).into()),
-        Mapped::without(Column::computed("open_seconds", INT, "seconds", "Opening to closing, or to now while it is open. Elsewhere: open_duration_seconds, submission_time.",
-            "if(t.state = 'open', dateDiff('second', t.created_at, now64(3, 'UTC')), dateDiff('second', t.created_at, t.closed_at))")),
+        Mapped::without(Column::computed("open_seconds", INT, "seconds", "Opening to closing, or to now while it is open; NULL where negative. Elsewhere: open_duration_seconds, submission_time.",
+            OPEN_SECONDS)),
     ]
 }

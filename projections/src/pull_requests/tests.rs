@@ -53,6 +53,13 @@ fn open() -> PullRequest {
         reviews: vec![],
         transitions: vec![],
         heads: vec![],
+        label_ids: vec![],
+        assignee_ids: vec![],
+        requested_reviewer_ids: vec![],
+        milestone_id: None,
+        opened_draft: None,
+        author_gone: false,
+        namings: vec![],
     }
 }
 
@@ -80,6 +87,7 @@ fn transition(kind: TransitionKind, hours: i64) -> Transition {
         kind,
         at: at(hours),
         actor: None,
+        actor_id: None,
     }
 }
 

@@ -68,12 +68,8 @@ impl Entity for State {
                 };
                 let mut state = Self::of(event, issue);
                 if event.kind == "issues" {
-                    state.item.tell_action(
-                        event,
-                        issue.updated_at,
-                        issue.closed_at,
-                        webhook.sender.as_ref(),
-                    );
+                    let sender = webhook.sender.as_ref();
+                    state.item.tell_action(event, issue.updated_at, sender);
                     match event.action.as_deref() {
                         Some("deleted") => state.item.leave(Presence::Gone),
                         Some("transferred") => state.item.leave(Presence::Moved),
@@ -86,7 +82,7 @@ impl Entity for State {
                 (Some(issue), false) if issue.pull_request.is_none() => {
                     let mut state = Self::of(event, issue);
                     if let Some(timeline) = &item.timeline {
-                        state.item.lifecycle.tell_timeline(event, timeline);
+                        state.item.tell_timeline(event, timeline);
                     }
                     parts.add(event, issue.number, state);
                 }
@@ -129,7 +125,11 @@ impl Entity for State {
             return None;
         }
         let headline = item.headline.get();
-        let closed_at = headline.and_then(|shown| shown.closed_at);
+        let turns = item.turns(None);
+        let (state, closed_at) = item.state(&turns);
+        let (labels, label_ids) = item.labels();
+        let (assignees, assignee_ids) = item.assignees();
+        let (milestone, milestone_id) = item.milestone();
         Some(Record::Issue(Box::new(gapless_schemas::Issue {
             host: key.host.clone(),
             repository_id: key.repository_id,
@@ -139,19 +139,23 @@ impl Entity for State {
             version,
             presence: self.presence(),
             title: headline.map(|shown| shown.title.clone()),
-            state: headline.map(|shown| shown.state.clone()),
+            state,
             state_reason: headline.and_then(|shown| shown.state_reason.clone()),
-            author: headline.and_then(|shown| shown.author.clone()),
+            author: item.author(),
             html_url: headline.and_then(|shown| shown.html_url.clone()),
-            labels: item.labels.get().cloned().unwrap_or_default(),
-            assignees: item.assignees.get().cloned().unwrap_or_default(),
-            milestone: headline.and_then(|shown| shown.milestone.clone()),
+            labels,
+            assignees,
+            milestone,
             locked: headline.and_then(|shown| shown.locked),
             comments: item.comments.get().copied(),
             created_at: item.created_at.0,
             updated_at: item.updated_at(),
             closed_at,
-            transitions: item.lifecycle.transitions(item.created_at.0),
+            transitions: item.transitions(turns),
+            label_ids,
+            assignee_ids,
+            milestone_id,
+            namings: item.names.namings(),
         })))
     }
 

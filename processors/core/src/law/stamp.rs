@@ -31,6 +31,7 @@ pub(crate) fn settles(requested: Timestamp, entity_time: Timestamp) -> bool {
 impl Stamp {
     /// The stamp of something that `event` tells as of `entity_time`.
     pub fn new(event: &Event, entity_time: Timestamp) -> Self {
+        let entity_time = event.ordered_at(entity_time);
         let settled = matches!(event.source, Source::Snapshot | Source::Listing)
             && event
                 .requested_at
@@ -47,6 +48,16 @@ impl Stamp {
     /// attempt or the request's start stands for it.
     pub fn undated(event: &Event) -> Self {
         Self::new(event, event.as_of())
+    }
+
+    /// The stamp of what `event` calls people, labels and milestones, which no `updated_at` dates:
+    /// an answer names them as of its request, a webhook as of what it tells of. Names are also told
+    /// by events without a time of their own, hence no later than ours has it: clocks differ.
+    pub fn of_names(event: &Event, updated_at: Option<Timestamp>) -> Self {
+        match (event.source, updated_at) {
+            (Source::Webhook, Some(at)) => Self::new(event, at.min(event.as_of())),
+            _ => Self::undated(event),
+        }
     }
 }
 

@@ -96,13 +96,18 @@ impl State {
         parts.add(event, block, state);
     }
 
+    /// Notes a number that an object with `created_at` has. One out of range makes it known, on no
+    /// day; its telling is as late as its creation can be.
     fn know(event: &Event, number: i64, created_at: Option<Timestamp>, parts: &mut Parts) {
-        let Some(created_at) = created_at else { return };
+        if created_at.is_none() {
+            return;
+        }
+        let created_at = event.in_range(created_at);
         Self::add(event, number, parts, |place, state| {
-            state.known.insert(place, Earliest(Some(created_at)));
+            state.known.insert(place, Earliest(created_at));
         });
         if let Some((block, _)) = place(number).filter(|(block, _)| *block > 0) {
-            let full = Earliest(Some(created_at));
+            let full = Earliest(created_at.or(Some(event.received_at)));
             parts.add(
                 event,
                 block - 1,
@@ -223,10 +228,14 @@ impl State {
         };
         let mut next = self.full.0;
         for place in (0..=highest).rev() {
-            let created_at = self.known.get(&place).and_then(|at| at.0);
+            let known = self.known.get(&place);
+            let created_at = known.and_then(|at| at.0);
             next = created_at.or(next);
+            if known.is_some() && created_at.is_none() {
+                continue;
+            }
             let Some(before) = next else { continue };
-            let accounted = created_at.is_some() || self.explained.contains_key(&place);
+            let accounted = known.is_some() || self.explained.contains_key(&place);
             let day = before.day();
             let entry = days.entry(day).or_insert(LedgerDay {
                 day,

@@ -100,6 +100,10 @@ pub struct Webhook {
     pub review: Option<ReviewObject>,
     /// `repository`.
     pub repository: Option<RepositoryObject>,
+    /// `label`, of `label` events and of labellings.
+    pub label: Option<LabelObject>,
+    /// `milestone`, of `milestone` events and of milestonings.
+    pub milestone: Option<MilestoneObject>,
     /// `sender`.
     pub sender: Option<UserObject>,
     /// Head before, of a `synchronize`; ref before, of a `push`.

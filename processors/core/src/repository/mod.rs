@@ -1,11 +1,14 @@
 //! Repositories: identity is the id; every webhook carries the object, so names are seen to change.
 
+mod namings;
+
 use crate::detect::Question;
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
 use crate::law::{Earliest, Join, Latest, Register, Stamp};
 use crate::payload::{Payload, RepositoryObject, Webhook};
 use crate::presence::PresenceEvidence;
 use gapless_schemas::{Event, Presence, Source, Timestamp};
+use namings::Namings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -20,6 +23,7 @@ pub struct State {
     created_at: Earliest<Timestamp>,
     first_seen_at: Earliest<Timestamp>,
     listed_until: Latest<Timestamp>,
+    namings: Namings,
 }
 
 /// Shown together by every form of the object but the bare one of `push`.
@@ -42,6 +46,7 @@ impl Join for State {
         self.created_at.join(other.created_at);
         self.first_seen_at.join(other.first_seen_at);
         self.listed_until.join(other.listed_until);
+        self.namings.join(other.namings);
     }
 }
 
@@ -49,7 +54,7 @@ impl State {
     fn of(event: &Event, repository: &RepositoryObject) -> Self {
         let mut state = Self {
             names: BTreeSet::from([repository.full_name.clone()]),
-            created_at: Earliest(repository.created_at),
+            created_at: Earliest(event.in_range(repository.created_at)),
             first_seen_at: Earliest(Some(event.received_at)),
             ..Self::default()
         };
@@ -119,6 +124,7 @@ impl Entity for State {
                 } else if let Some(at) = changed_at(webhook) {
                     state.presence.tell(Presence::Alive, at);
                 }
+                state.namings = Namings::of(event, webhook);
                 parts.add(event, "", state);
             }
             Payload::Repository(answer) => {
@@ -171,6 +177,7 @@ impl Entity for State {
             names: self.names.iter().cloned().collect(),
             first_seen_at: self.first_seen_at.0,
             listed_until: self.listed_until.0,
+            namings: self.namings.latest(),
         })))
     }
 
