@@ -1,6 +1,7 @@
 //! The table `pull_requests`: each column, and where its value comes from.
 
 use super::row::PullRequestRow;
+use crate::names::{AUTHOR, all_called, called, ids};
 use crate::origin::{OPEN_SECONDS, origin_columns, presence_name, repository_columns};
 use crate::table::{Column, Mapped, Table, Type, Value, columns_of};
 use std::sync::LazyLock;
@@ -38,6 +39,28 @@ fn column(
     Mapped::of(Column::stored(name, ty, unit, meaning), value)
 }
 
+/// The same, shown as `expression`.
+fn shown(
+    (name, ty, unit, meaning): (&'static str, Type, &'static str, &'static str),
+    (shown, expression): (Type, &'static str),
+    value: for<'a> fn(&'a PullRequestRow) -> Value<'a>,
+) -> Mapped<PullRequestRow> {
+    Mapped::of(
+        Column::stored(name, ty, unit, meaning).shown_as(shown, expression),
+        value,
+    )
+}
+
+/// Ids beside names, for views to resolve.
+fn hidden(
+    name: &'static str,
+    meaning: &'static str,
+    value: for<'a> fn(&'a PullRequestRow) -> Value<'a>,
+) -> Mapped<PullRequestRow> {
+    let ids = Column::stored(name, Type::Array(&Type::Int), "", meaning);
+    Mapped::of(ids.hidden(), value)
+}
+
 /// What GitHub told.
 #[rustfmt::skip]
 fn told() -> Vec<Mapped<PullRequestRow>> {
@@ -50,19 +73,23 @@ fn told() -> Vec<Mapped<PullRequestRow>> {
         column(("state", NAME, "", "open or closed."), |r| r.state.state.as_ref().into()),
         column(("draft", BOOL, "", "Whether it is a draft."), |r| r.state.draft.into()),
         column(("merged", BOOL, "", "Whether it was merged."), |r| r.state.merged.into()),
-        column(("author", Type::Name, "", "Login of who opened it; empty where unknown."), |r| r.author().into()),
-        column(("author_id", INT, "", "Id of who opened it."), |r| r.state.author.as_ref().map(|a| a.id).into()),
+        shown(("author", Type::Name, "", "Login of who opened it, now; empty where unknown."), AUTHOR, |r| r.author().into()),
+        shown(("author_id", Type::Int, "", "Id of who opened it; in the table 0 where nobody knows."), (INT, "nullIf(t.author_id, 0)"), |r| r.author_id().into()),
         column(("author_is_bot", Type::Bool, "", "Whether a bot opened it."), |r| r.author_is_bot().into()),
-        column(("merged_by", NAME, "", "Login of who merged it."), |r| r.state.merged_by.as_ref().map(|a| &a.login).into()),
+        shown(("merged_by", NAME, "", "Login of who merged it."), (NAME, concat!("nullIf(", called!("person", "ifNull(t.merged_by_id, 0)", "ifNull(t.merged_by, '')"), ", '')")), |r| r.state.merged_by.as_ref().map(|a| &a.login).into()),
         column(("merged_by_id", INT, "", "Id of who merged it."), |r| r.state.merged_by.as_ref().map(|a| a.id).into()),
         column(("base_ref", NAME, "", "Branch that it is to be merged into."), |r| r.state.base_ref.as_ref().into()),
         column(("head_ref", TEXT, "", "Branch that it comes from."), |r| r.state.head_ref.as_ref().into()),
         column(("head_sha", TEXT, "", "Head commit."), |r| r.state.head_sha.as_ref().into()),
-        column(("labels", NAMES, "", "Names of its labels, sorted."), |r| Value::list(&r.state.labels)),
-        column(("assignees", NAMES, "", "Logins of its assignees, sorted. Elsewhere: assignee."), |r| Value::list(&r.state.assignees)),
-        column(("requested_reviewers", NAMES, "", "Logins of those whose review is requested now, sorted."), |r| Value::list(&r.state.requested_reviewers)),
+        shown(("labels", NAMES, "", "Names of its labels, sorted: as they are called now."), (NAMES, all_called!("label", "t.label_ids", "t.labels")), |r| Value::list(&r.state.labels)),
+        hidden("label_ids", "Ids of its labels, in the order of labels; 0 for one without an id.", |r| ids(&r.state.labels, &r.state.label_ids)),
+        shown(("assignees", NAMES, "", "Logins of its assignees, sorted. Elsewhere: assignee."), (NAMES, all_called!("person", "t.assignee_ids", "t.assignees")), |r| Value::list(&r.state.assignees)),
+        hidden("assignee_ids", "Ids of its assignees, in the order of assignees.", |r| ids(&r.state.assignees, &r.state.assignee_ids)),
+        shown(("requested_reviewers", NAMES, "", "Logins of those whose review is requested now, sorted."), (NAMES, all_called!("person", "t.requested_reviewer_ids", "t.requested_reviewers")), |r| Value::list(&r.state.requested_reviewers)),
+        hidden("requested_reviewer_ids", "Their ids, in the order of requested_reviewers.", |r| ids(&r.state.requested_reviewers, &r.state.requested_reviewer_ids)),
         column(("requested_teams", NAMES, "", "Slugs of the teams whose review is requested now, sorted."), |r| Value::list(&r.state.requested_teams)),
-        column(("milestone", NAME, "", "Title of its milestone."), |r| r.state.milestone.as_ref().into()),
+        shown(("milestone", NAME, "", "Title of its milestone, as it is called now."), (NAME, concat!("nullIf(", called!("milestone", "t.milestone_id", "ifNull(t.milestone, '')"), ", '')")), |r| r.state.milestone.as_ref().into()),
+        Mapped::of(Column::stored("milestone_id", Type::Int, "", "Id of its milestone; 0 where it has none.").hidden(), |r: &PullRequestRow| r.state.milestone_id.unwrap_or(0).into()),
         column(("locked", BOOL, "", "Whether its conversation is locked."), |r| r.state.locked.into()),
         column(("created_at", TIME, "UTC", "When it was opened."), |r| r.state.created_at.into()),
         column(("updated_at", TIME, "UTC", "When it last changed, by GitHub's own clock."), |r| r.state.updated_at.into()),
@@ -95,7 +122,8 @@ fn derived() -> Vec<Mapped<PullRequestRow>> {
         column(("merge_seconds", INT, "seconds", "Last approval to merge; NULL where nothing approved, and where negative."), |r| r.figures.merge_seconds.into()),
         column(("cycle_seconds", INT, "seconds", "First commit's author date to merge; NULL where negative."), |r| r.figures.cycle_seconds.into()),
         column(("review_count", Type::Int, "reviews", "Reviews given by others than the author, bots included, whenever."), |r| r.figures.review_count.into()),
-        column(("reviewers", NAMES, "", "Logins of those who gave them, sorted. Elsewhere: reviewer."), |r| Value::list(r.figures.reviewers.iter().map(|(login, _)| login))),
+        shown(("reviewers", NAMES, "", "Logins of those who gave them, sorted, each person once. Elsewhere: reviewer."), (NAMES, all_called!("person", "t.reviewer_ids", "t.reviewers")), |r| Value::list(r.figures.reviewers.iter().map(|(login, _)| login))),
+        hidden("reviewer_ids", "Their ids, in the order of reviewers.", |r| Value::list(r.figures.reviewers.iter().map(|(_, id)| *id))),
         column(("review_decision", Type::Name, "", "By each reviewer's latest decision: changes_requested where one asks for changes, else approved where one approves, else review_required. Comments decide nothing; a dismissed review decides nothing."), |r| r.figures.review_decision.name().into()),
         column(("review_cycles", Type::Int, "cycles", "How often a request for changes was followed by a new head, before the first approval and its end."), |r| r.figures.review_cycles.into()),
         column(("closed_count", Type::Int, "closings", "How often it was closed, the merge included."), |r| r.figures.closed_count.into()),
