@@ -50,6 +50,20 @@ impl Key {
         })
     }
 
+    /// The other kind of item under the same number, of an issue or pull request: the two share one
+    /// number space, and an issue can become a pull request. See [`State::tells_counterpart`].
+    pub fn counterpart(&self) -> Option<Self> {
+        let kind = match self.kind {
+            Kind::Issue => Kind::PullRequest,
+            Kind::PullRequest => Kind::Issue,
+            Kind::Repository | Kind::Ledger | Kind::Gap => return None,
+        };
+        Some(Self {
+            kind,
+            ..self.clone()
+        })
+    }
+
     /// Record key on its state topic: `host/repository/name`.
     pub fn record_key(&self) -> String {
         format!("{}/{}/{}", self.host, self.repository_id, self.name)
@@ -198,6 +212,27 @@ entities! {
     Ledger: ledger, LedgerBlock, Ledger;
     /// A gap.
     Gap: gap, Gap, Gaps;
+}
+
+impl State {
+    /// What this state says of its key's [`Key::counterpart`], for ever once it says so: of the issue
+    /// under a known pull request's number, that it became the pull request.
+    ///
+    /// GitHub makes pull requests of issues and never the other way round, so a number is one item,
+    /// of the later kind. A lift reads one event, and no event about a pull request says that an
+    /// issue was there before; so this follows from the joined states of both. Whoever joins a part
+    /// joins this too, *where both states exist*: into the issue's when the first part of either is
+    /// joined beside the other. Which came first makes no difference, and a pull request that never
+    /// was an issue costs no second state.
+    pub fn tells_counterpart(&self) -> Option<Self> {
+        match self {
+            Self::PullRequest(pull) if pull.is_known() => {
+                let issue = crate::issue::State::became_pull_request();
+                Some(Self::Issue(Box::new(issue)))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What an event tells whose payload cannot be read, but whose envelope names an item: that

@@ -8,6 +8,7 @@ use crate::names::{Names, sorted};
 use crate::payload::{
     Field, IssueObject, LabelObject, MilestoneObject, PullRequestObject, TimelineEvent, UserObject,
 };
+use crate::presence::{FOR_EVER, PresenceEvidence};
 use gapless_schemas::{
     Account, Detector, Event, NameKind, Presence, Source, Timestamp, Transition, TransitionKind,
 };
@@ -33,7 +34,7 @@ pub(crate) struct Item {
     assignees: Register<Vec<i64>>,
     pub(crate) names: Names,
     pub(crate) comments: Register<i64>,
-    pub(crate) presence: Register<Presence>,
+    presence: PresenceEvidence,
     pub(crate) lifecycle: Lifecycle,
     /// First receipt of anything about it.
     first_heard_at: Earliest<Timestamp>,
@@ -186,7 +187,7 @@ impl Item {
         } else {
             item.heard_at = Latest(Some(updated_at));
         }
-        item.presence = Register::new(seen, Presence::Alive);
+        item.presence.tell(Presence::Alive, seen.entity_time);
         let is_opening = event.source == Source::Webhook
             && event.kind == "pull_request"
             && event.action.as_deref() == Some("opened");
@@ -277,20 +278,16 @@ impl Item {
             _ => return None,
         };
         Some(Self {
-            presence: Register::new(Stamp::undated(event), presence),
+            presence: PresenceEvidence::of(presence, event.as_of()),
             ..Self::default()
         })
     }
 
-    /// Notes that a webhook said that the item left: deleted or transferred.
-    pub(crate) fn leave(
-        &mut self,
-        event: &Event,
-        updated_at: Option<Timestamp>,
-        presence: Presence,
-    ) {
-        let end = Stamp::of_end(event, updated_at);
-        self.presence.join(Register::new(end, presence));
+    /// Notes that a webhook said that the item left, deleted or transferred: for ever, as GitHub
+    /// gives no number twice. An answer is less sure: 410 is also said of a repository whose issues
+    /// are switched off for a while.
+    pub(crate) fn leave(&mut self, presence: Presence) {
+        self.presence.tell(presence, FOR_EVER);
     }
 
     /// Notes the transition that the `action` of a webhook tells, and who did it.
@@ -408,7 +405,7 @@ impl Item {
 
     /// Whether it is there; an item that was shown is there until something says otherwise.
     pub(crate) fn presence(&self) -> Presence {
-        self.presence.get().copied().unwrap_or(Presence::Alive)
+        self.presence.presence()
     }
 
     /// Greatest `updated_at` known, from whatever source.

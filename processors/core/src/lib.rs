@@ -14,6 +14,7 @@ mod ledger;
 mod lifecycle;
 mod names;
 pub mod payload;
+mod presence;
 mod pull_request;
 mod repository;
 

@@ -13,7 +13,7 @@ use gapless_embedded::Cache;
 
 pub(crate) const WRITER_PASSWORD: &str = "the writer's";
 pub(crate) const READER_PASSWORD: &str = "the reader's";
-/// Statements of each user that run at the same time.
+/// Statements of the writer that run at the same time; half as many of readers.
 pub(crate) const SLOTS: usize = 8;
 const READY_WITHIN: Duration = Duration::from_secs(60);
 

@@ -1,5 +1,5 @@
 //! Issues: what the shared part of items does not cover is `state_reason`, which stands in the
-//! headline, and leaving by deletion or transfer.
+//! headline, and leaving: by deletion, by transfer, or by becoming a pull request.
 
 use crate::detect::Question;
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
@@ -14,12 +14,15 @@ use serde::{Deserialize, Serialize};
 pub struct State {
     item: Item,
     id: Latest<i64>,
+    /// Its number is a pull request's now: it has no figures and no questions any more.
+    became_pull_request: bool,
 }
 
 impl Join for State {
     fn join(&mut self, other: Self) {
         self.item.join(other.item);
         self.id.join(other.id);
+        self.became_pull_request |= other.became_pull_request;
     }
 }
 
@@ -28,6 +31,24 @@ impl State {
         Self {
             item: Item::of_issue(event, issue),
             id: Latest(Some(issue.id)),
+            became_pull_request: false,
+        }
+    }
+
+    /// That an issue became a pull request; nothing else.
+    pub(crate) fn became_pull_request() -> Self {
+        Self {
+            became_pull_request: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether it is there, as an issue.
+    fn presence(&self) -> Presence {
+        if self.became_pull_request {
+            Presence::Moved
+        } else {
+            self.item.presence()
         }
     }
 }
@@ -50,12 +71,8 @@ impl Entity for State {
                     let sender = webhook.sender.as_ref();
                     state.item.tell_action(event, issue.updated_at, sender);
                     match event.action.as_deref() {
-                        Some("deleted") => {
-                            state.item.leave(event, issue.updated_at, Presence::Gone);
-                        }
-                        Some("transferred") => {
-                            state.item.leave(event, issue.updated_at, Presence::Moved);
-                        }
+                        Some("deleted") => state.item.leave(Presence::Gone),
+                        Some("transferred") => state.item.leave(Presence::Moved),
                         _ => {}
                     }
                 }
@@ -78,7 +95,7 @@ impl Entity for State {
                             number,
                             Self {
                                 item,
-                                id: Latest(None),
+                                ..Self::default()
                             },
                         );
                     }
@@ -120,7 +137,7 @@ impl Entity for State {
             number: key.name.parse().ok()?,
             issue_id: self.id.0,
             version,
-            presence: item.presence(),
+            presence: self.presence(),
             title: headline.map(|shown| shown.title.clone()),
             state,
             state_reason: headline.and_then(|shown| shown.state_reason.clone()),
@@ -146,6 +163,9 @@ impl Entity for State {
         let Ok(number) = key.name.parse() else {
             return Vec::new();
         };
+        if self.became_pull_request {
+            return Vec::new();
+        }
         let mut questions = self.item.questions(number, None);
         self.item.audit(&mut questions);
         questions.into_vec()

@@ -59,16 +59,6 @@ impl Stamp {
             _ => Self::undated(event),
         }
     }
-
-    /// The stamp of an end that `event`, a webhook, tells: nothing that was told up to then, by
-    /// GitHub's clock or by ours, whichever is ahead, outlives it.
-    pub fn of_end(event: &Event, updated_at: Option<Timestamp>) -> Self {
-        let at = event.as_of().max(updated_at.unwrap_or(event.as_of()));
-        Self {
-            settled: true,
-            ..Self::new(event, at)
-        }
-    }
 }
 
 /// The leading 16 hex digits of an event id. Ids that are not hex (none of ours) all give 0, and

@@ -21,15 +21,13 @@ use crate::detect::{Question, Urgency, is_history};
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
 use crate::law::{Earliest, Join, Latest, Register, Stamp, settles};
 use crate::payload::Payload;
+use crate::presence::FOR_EVER;
 use gapless_schemas::{Detector, Event, LedgerBlock, LedgerDay, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An item younger than this at a listing's start need not be in it.
 const CREATED_BEFORE_SECONDS: i64 = 600;
-
-/// Later than all that can be told of a number.
-const FOR_EVER: Timestamp = Timestamp::from_millis(i64::MAX);
 
 /// Numbers in a block.
 const BLOCK_NUMBERS: i64 = 1_024;

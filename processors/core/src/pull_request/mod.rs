@@ -126,6 +126,11 @@ impl State {
         Some(last.map_or(shown, |turn| turn.kind == TransitionKind::ConvertedToDraft))
     }
 
+    /// Whether anything showed it as a pull request; a mere 404 of its number did not.
+    pub(crate) fn is_known(&self) -> bool {
+        self.item.is_known()
+    }
+
     /// The first break in the chain of heads later than the last timeline: a `synchronize` whose
     /// `before` nobody showed, or a shown head that no `synchronize` led to.
     ///

@@ -257,14 +257,38 @@ impl<S: Store> Task<S> {
         offset: i64,
     ) -> Result<(), StoreError> {
         self.load(key)?;
+        let before = self.states.get(key);
+        let is_new = before.is_none();
+        let told_before = before.is_some_and(|state| state.tells_counterpart().is_some());
+        self.join_one(touched, key, part, offset);
+        let Some(counterpart) = key.counterpart() else {
+            return Ok(());
+        };
+        // See `State::tells_counterpart`: both directions, each at the one moment when it can be news.
+        let tells = self.states.get(key).and_then(State::tells_counterpart);
+        if let Some(told) = tells.filter(|_| !told_before) {
+            self.load(&counterpart)?;
+            if self.states.contains_key(&counterpart) {
+                self.join_one(touched, &counterpart, &told, offset);
+            }
+        } else if is_new {
+            self.load(&counterpart)?;
+            let other = self.states.get(&counterpart);
+            if let Some(told) = other.and_then(State::tells_counterpart) {
+                self.join_one(touched, key, &told, offset);
+            }
+        }
+        Ok(())
+    }
+
+    fn join_one(&mut self, touched: &mut Touched, key: &Key, part: &State, offset: i64) {
+        let emission = (offset >= self.acknowledged).then_some(offset < self.joined);
         let state = self
             .states
             .entry(key.clone())
             .or_insert_with(|| key.kind.blank());
-        let emission = (offset >= self.acknowledged).then_some(offset < self.joined);
         touched.join(key, offset, emission, state);
         state.join(part.clone());
-        Ok(())
     }
 
     /// Brings the state of `key` into memory, where the store has one.
