@@ -35,8 +35,9 @@ const NORMAL_MAX_BYTES: usize = 4 << 20;
 const READER_DEPTH_MAX: u32 = 300;
 /// What a reader's statement may keep on disk while it runs.
 const READER_SPILL_MAX_BYTES: u64 = 1 << 30;
-/// Readers' threads give way to the writer's where the process may say so (`CAP_SYS_NICE`).
-const READER_NICE: i32 = 15;
+/// Readers' threads give way to the writer's; the engine's own only where the process may say so
+/// (`CAP_SYS_NICE`).
+pub(crate) const READER_NICE: i32 = 15;
 
 /// A statement, ready to run.
 #[derive(Debug)]

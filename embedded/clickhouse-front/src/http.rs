@@ -11,6 +11,7 @@ use axum::routing::get;
 use axum::{Router, http};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -44,6 +45,8 @@ pub(crate) struct Front {
     pub(crate) writer_slots: Arc<Semaphore>,
     /// The same for readers: the writer never waits for them.
     pub(crate) reader_slots: Arc<Semaphore>,
+    /// Runs what blocks for readers, on threads that give way to all others.
+    pub(crate) reader_threads: Handle,
 }
 
 /// The routes of ClickHouse's HTTP interface that are served.
@@ -317,7 +320,11 @@ async fn run(front: Arc<Front>, begun: Begun, flushes: Flushes, started: Instant
     let (body_sender, body) = mpsc::channel(PIECES_WAITING + 1);
     let reply = Reply::new(&job, head_sender, body_sender);
     let worker = front.clone();
-    tokio::task::spawn_blocking(move || {
+    let threads = match job.access {
+        Access::Write | Access::Look => Handle::current(),
+        Access::Read => front.reader_threads.clone(),
+    };
+    threads.spawn_blocking(move || {
         worker.executor.execute(job, reply);
         drop(slot);
     });

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::configuration::{self, Grants};
 use crate::confine::confine;
-use crate::execute::Executor;
+use crate::execute::{Executor, READER_NICE};
 use crate::ffi::{Connection, Engine};
 use crate::flushes::{Flushes, Listener};
 use crate::http::{Front, routes};
@@ -122,6 +122,13 @@ pub fn run_with(options: Options, layers: Layers) -> Result<(), Error> {
     }
     let slots = options.slots.max(1);
     let reader_slots = options.reader_slots();
+    let reader_threads = tokio::runtime::Builder::new_multi_thread()
+        .enable_time()
+        .worker_threads(1)
+        .max_blocking_threads(reader_slots)
+        .thread_name("reader")
+        .on_thread_start(give_way)
+        .build()?;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let front = Arc::new(Front {
         executor: Executor {
@@ -135,11 +142,12 @@ pub fn run_with(options: Options, layers: Layers) -> Result<(), Error> {
         reader: options.reader.clone(),
         writer_slots: Arc::new(Semaphore::new(slots)),
         reader_slots: Arc::new(Semaphore::new(reader_slots)),
+        reader_threads: reader_threads.handle().clone(),
     });
     let served = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        // A thread for each running statement, and a few for the rest.
-        .max_blocking_threads(slots + reader_slots + 4)
+        // A thread for each running statement of the writer's, and a few for the rest.
+        .max_blocking_threads(slots + 4)
         .build()?
         .block_on(serve(listener, front));
     drop(anchor);
@@ -147,6 +155,13 @@ pub fn run_with(options: Options, layers: Layers) -> Result<(), Error> {
     let all_threads_ended = engine.shutdown();
     tracing::info!(all_threads_ended, "the ClickHouse engine stopped");
     served
+}
+
+/// Parsing and judging a reader's statement, too, takes what time the writer leaves. Only more
+/// courtesy needs no privilege, and there is no way back: hence threads of their own.
+fn give_way() {
+    // For the calling thread alone. Where the system refuses, readers compete.
+    let _ = rustix::process::setpriority_process(None, READER_NICE);
 }
 
 /// Folders and configuration, then what the kernel is asked for, then the library.

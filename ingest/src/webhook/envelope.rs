@@ -50,13 +50,11 @@ pub(super) fn event(
     preflight: Preflight,
     event_id: String,
     payload: Vec<u8>,
-    look: Look,
+    mut look: Look,
     received_at: Timestamp,
 ) -> Event {
     let number = look.item_number();
-    let owners = [look.repository_owner, look.organization];
-    let owner = owners.into_iter().chain(look.accounts);
-    let owner = owner.into_iter().find(Named::is_told).unwrap_or_default();
+    let owner = look.take_owner();
     let repository = look.repository.unwrap_or_default();
     Event {
         event_id,
@@ -100,6 +98,14 @@ fn look(payload: &[u8]) -> Result<Look, Outcome> {
 }
 
 impl Look {
+    /// Whose it is: the repository's owner, else the organisation, else an account.
+    fn take_owner(&mut self) -> Named {
+        let owners = [&mut self.repository_owner, &mut self.organization];
+        let mut owners = owners.into_iter().chain(&mut self.accounts);
+        let owner = owners.find(|owner| owner.is_told());
+        owner.map(std::mem::take).unwrap_or_default()
+    }
+
     fn member(&mut self, key: &[u8], scanner: &mut Scanner<'_>) -> Result<(), Fault> {
         match key {
             b"action" => self.action = json::string(scanner.value()?),
@@ -225,6 +231,25 @@ mod tests {
             found.pull_request.updated_at,
             "2020-03-28T17:06:26Z".parse().ok()
         );
+    }
+
+    #[test]
+    fn kinds_without_a_repository_tell_their_owner_too() {
+        for payload in [
+            r#"{"installation":{"id":1,"account":{"login":"o","id":2}},"repositories":[]}"#,
+            r#"{"installation":{"id":1,"account":{"id":2,"login":"o"}},"sender":{"id":9}}"#,
+            r#"{"account":{"login":"o","id":2},"installation":{"id":1}}"#,
+            r#"{"organization":{"login":"o","id":2},"installation":{"id":1}}"#,
+            r#"{"sponsorship":{"sponsor":{"login":"s","id":9},"sponsorable":{"login":"o","id":2}}}"#,
+            r#"{"marketplace_purchase":{"account":{"login":"o","id":2},"plan":{"id":3}}}"#,
+        ] {
+            let owner = look(payload.as_bytes()).unwrap().take_owner();
+            let expected = Named {
+                id: Some(2),
+                name: Some("o".into()),
+            };
+            assert_eq!(owner, expected, "{payload}");
+        }
     }
 
     #[test]

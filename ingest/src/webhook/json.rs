@@ -327,9 +327,15 @@ fn has_twice(written: &[&[u8]]) -> bool {
     keys.windows(2).any(|pair| pair[0] == pair[1])
 }
 
-/// The whole number that a value's text holds, if it holds one that fits.
+/// The whole number that a value's text holds, if it holds one that fits. `-0` is none: parsers take
+/// it for a fraction, whose zero has a sign.
 pub(super) fn integer(text: &[u8]) -> Option<i64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+    whole(text)?.try_into().ok()
+}
+
+fn whole(text: &[u8]) -> Option<i128> {
+    let text = std::str::from_utf8(text).ok()?;
+    (text != "-0").then(|| text.parse().ok())?
 }
 
 /// The string that a value's text holds, if it holds one.
@@ -340,14 +346,12 @@ pub(super) fn string(text: &[u8]) -> Option<String> {
 /// The time that a value's text holds, if it holds one: as text, or as whole seconds, which some
 /// payloads have.
 pub(super) fn time(text: &[u8]) -> Option<Timestamp> {
-    let text_or_seconds = std::str::from_utf8(text).ok()?;
-    match text_or_seconds.parse::<i128>() {
-        Ok(seconds) => {
-            // What is too large stays so, as it does for the processors' parser.
-            let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-            Some(Timestamp::from_seconds(seconds))
-        }
-        Err(_) => string(text)?.parse().ok(),
+    match whole(text) {
+        // What is too large stays so, as it does for the processors' parser.
+        Some(seconds) => Some(Timestamp::from_seconds(
+            i64::try_from(seconds).unwrap_or(i64::MAX),
+        )),
+        None => string(text)?.parse().ok(),
     }
 }
 
@@ -447,6 +451,8 @@ mod tests {
             ("9223372036854775807", Some(i64::MAX)),
             ("9223372036854775808", None),
             ("1e999", None),
+            ("-0", None),
+            ("-7", Some(-7)),
             ("1.0", None),
             ("\"1\"", None),
             ("null", None),

@@ -14,6 +14,10 @@ use gapless_schemas::{
 };
 use serde::{Deserialize, Serialize};
 
+/// A change this long after the first receipt of anything about an item may be what was received:
+/// GitHub's clock and ours differ.
+const FIRST_WORD_SECONDS: i64 = 60;
+
 /// The shared part of an issue's and a pull request's state.
 ///
 /// Fields that every object shows together share a register: each object is one consistent look at
@@ -324,11 +328,21 @@ impl Item {
 
     /// Notes a complete timeline, and who it names.
     pub(crate) fn tell_timeline(&mut self, event: &Event, timeline: &[TimelineEvent]) {
+        self.tell_actors(event, timeline);
+        self.lifecycle.tell_timeline(event, timeline);
+    }
+
+    /// Notes what could be read of a timeline.
+    pub(crate) fn tell_partial_timeline(&mut self, event: &Event, entries: &[TimelineEvent]) {
+        self.tell_actors(event, entries);
+        self.lifecycle.tell_partial_timeline(event, entries);
+    }
+
+    fn tell_actors(&mut self, event: &Event, entries: &[TimelineEvent]) {
         let stamp = Stamp::undated(event);
-        for user in timeline.iter().filter_map(|entry| entry.actor.as_ref()) {
+        for user in entries.iter().filter_map(|entry| entry.actor.as_ref()) {
             self.names.tell_person(stamp, user);
         }
-        self.lifecycle.tell_timeline(event, timeline);
     }
 
     /// Whether the item was ever shown: a mere 404 makes no issue.
@@ -436,6 +450,21 @@ impl Item {
         }
     }
 
+    /// The closing before a reopening that is the first that was told of an item of long before:
+    /// nobody can have told it. Of a later reopening the item was shown open before.
+    fn silent_closing(&self, turns: &[Turn]) -> Option<Turn> {
+        let heard_at = self.first_heard_at.0.filter(|_| self.is_history())?;
+        let openness =
+            |turn: &&Turn| matches!(turn.kind, TransitionKind::Closed | TransitionKind::Reopened);
+        let first = turns.iter().find(openness)?;
+        let is_first_word = first.at <= heard_at.plus_seconds(FIRST_WORD_SECONDS);
+        (first.kind == TransitionKind::Reopened && is_first_word).then(|| Turn {
+            kind: TransitionKind::Closed,
+            at: first.at,
+            actor: None,
+        })
+    }
+
     /// What this state cannot answer, beside what the number space asks. Nothing is asked about an
     /// item that is not there.
     pub(crate) fn questions(&self, number: i64, draft: Option<bool>) -> Questions {
@@ -458,9 +487,13 @@ impl Item {
             ("its headline", self.headline.contested()),
             ("labels", self.labels.contested()),
             ("assignees", self.assignees.contested()),
+            ("the number of comments", self.comments.contested()),
         ]);
-        let turns = self.turns(draft);
+        let mut turns = self.turns(draft);
         if let (Some(state), _) = self.state(&turns) {
+            if let Some(closing) = self.silent_closing(&turns) {
+                turns.insert(1, closing);
+            }
             let opened_draft = self.lifecycle.opened_draft();
             let wrong = impossibilities(&turns, &state, draft, opened_draft);
             // A timeline later than all that bears on it has said all that GitHub will say.

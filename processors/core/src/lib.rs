@@ -18,4 +18,4 @@ mod presence;
 mod pull_request;
 mod repository;
 
-pub use entity::{Entity, Key, Kind, Parts, Record, State, lift, lift_unreadable};
+pub use entity::{Entity, Key, Kind, Parts, Record, State, lift, lift_unreadable, note_of_row};

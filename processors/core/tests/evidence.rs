@@ -167,3 +167,183 @@ fn an_item_is_what_the_latest_evidence_says_and_a_number_that_left_never_comes_b
         }
     }
 }
+
+#[test]
+fn an_answer_that_nobody_knows_the_time_of_counts_least() {
+    let merged = |merged: bool, updated: &str| {
+        let mut pull = pull_request(7, updated);
+        if merged {
+            pull["merged_at"] = text("12:00:00").into();
+            pull["closed_at"] = text("12:00:00").into();
+            pull["state"] = "closed".into();
+        }
+        pull
+    };
+    let told = webhook(
+        "pull_request.closed",
+        "12:00:01",
+        json!({"pull_request": merged(true, "12:00:00")}),
+    );
+    let unknown = |pull: serde_json::Value| Event {
+        requested_at: None,
+        ..snapshot(7, "23:00:00", json!({"status": 200, "pull_request": pull}))
+    };
+    let is_merged = |events: &[Event]| match record(events, Kind::PullRequest, "7") {
+        Some(Record::PullRequest(pull)) => pull.merged,
+        other => panic!("{other:?}"),
+    };
+    // Of the same second, it may show what was before the merge: it decides nothing, and is asked about.
+    let events = [told.clone(), unknown(merged(false, "12:00:00"))];
+    for order in orders(&events) {
+        assert_eq!(is_merged(&order), Some(true));
+        assert_eq!(gaps(&order), ["contested_second 7"]);
+    }
+    // An answer asked for later decides.
+    let settled = json!({"status": 200, "pull_request": merged(true, "12:00:00"), "reviews": [],
+        "timeline": [{"event": "closed", "created_at": text("12:00:00"), "actor": user(1)}]});
+    let mut events = events.to_vec();
+    events.push(snapshot(7, "13:00:00", settled));
+    for order in orders(&events) {
+        assert_eq!((is_merged(&order), gaps(&order)), (Some(true), vec![]));
+    }
+    // Where it shows a later change, that happened.
+    let events = [
+        webhook(
+            "pull_request.opened",
+            "10:00:01",
+            json!({"pull_request": merged(false, "10:00:00")}),
+        ),
+        unknown(merged(true, "12:00:00")),
+    ];
+    for order in orders(&events) {
+        assert_eq!(is_merged(&order), Some(true));
+    }
+    // It does not raise what was deleted.
+    let gone = snapshot(7, "09:00:00", json!({"status": 410}));
+    let events = [gone, unknown(merged(false, "08:00:00"))];
+    for order in orders(&events) {
+        assert_eq!(presence(&order, Kind::PullRequest, "7"), Presence::Gone);
+    }
+}
+
+#[test]
+fn whatever_two_deliveries_of_one_second_tell_differently_is_asked_about() {
+    let of_branch = |branch: &str, received: &str| {
+        let mut repository = repository("12:00:00");
+        repository["default_branch"] = branch.into();
+        webhook(
+            "repository.edited",
+            received,
+            json!({"repository": repository}),
+        )
+    };
+    let comments = |kind: &str, comments: i64, received: &str| {
+        let mut pull = pull_request(7, "12:00:00");
+        pull["comments"] = comments.into();
+        webhook(kind, received, json!({"pull_request": pull}))
+    };
+    let archived = |archived: bool, received: &str| {
+        let mut repository = repository("12:00:00");
+        repository["archived"] = archived.into();
+        webhook(
+            "repository.archived",
+            received,
+            json!({"repository": repository}),
+        )
+    };
+    let mut shown = repository("12:00:00");
+    shown["default_branch"] = "main".into();
+    let settles_repository = repository_answer("13:00:00", 200, Some(shown));
+    let mut pull = pull_request(7, "12:00:00");
+    pull["comments"] = 2.into();
+    let settles_pull = json!({"status": 200, "pull_request": pull, "reviews": [], "timeline": []});
+    let settles_pull = snapshot(7, "13:00:00", settles_pull);
+    for (events, asked, settles) in [
+        (
+            [
+                of_branch("master", "12:00:02"),
+                of_branch("main", "12:00:01"),
+            ],
+            "contested_second 0",
+            &settles_repository,
+        ),
+        (
+            [archived(true, "12:00:02"), archived(false, "12:00:01")],
+            "contested_second 0",
+            &settles_repository,
+        ),
+        (
+            [
+                comments("pull_request.synchronize", 1, "12:00:02"),
+                comments("pull_request.labeled", 2, "12:00:01"),
+            ],
+            "contested_second 7",
+            &settles_pull,
+        ),
+    ] {
+        for order in orders(&events) {
+            assert_eq!(gaps(&order), [asked]);
+        }
+        let mut events = events.to_vec();
+        events.push(settles.clone());
+        for order in orders(&events) {
+            assert_eq!(gaps(&order), Vec::<String>::new(), "{asked}");
+        }
+    }
+}
+
+#[test]
+fn the_first_word_about_an_item_of_long_before_opens_no_gap_whatever_it_is() {
+    let old = |mut object: serde_json::Value| {
+        object["created_at"] = "2020-01-01T00:00:00Z".into();
+        object
+    };
+    let pull = |action: &str, draft: bool| {
+        let mut pull = old(pull_request(7, "12:00:00"));
+        pull["draft"] = draft.into();
+        if action == "closed" {
+            pull["state"] = "closed".into();
+            pull["closed_at"] = text("12:00:00").into();
+        }
+        let payload = json!({"pull_request": pull, "before": "x", "after": "a"});
+        webhook(&format!("pull_request.{action}"), "12:00:01", payload)
+    };
+    let told = |action: &str| {
+        let mut issue = old(issue(7, "12:00:00"));
+        if action == "closed" {
+            issue["state"] = "closed".into();
+            issue["closed_at"] = text("12:00:00").into();
+        }
+        webhook(
+            &format!("issues.{action}"),
+            "12:00:01",
+            json!({"issue": issue}),
+        )
+    };
+    for first in [
+        pull("reopened", false),
+        pull("ready_for_review", false),
+        pull("converted_to_draft", true),
+        pull("synchronize", false),
+        pull("unlabeled", false),
+        pull("closed", false),
+        told("reopened"),
+        told("unlabeled"),
+        told("closed"),
+    ] {
+        let action = first.action.clone();
+        assert_eq!(gaps(&[first]), Vec::<String>::new(), "{action:?}");
+    }
+    // Of one that was shown open before, a closing was lost; of one that was heard of from its
+    // first day on, too.
+    let mut later = old(issue(7, "14:00:00"));
+    later["updated_at"] = text("14:00:00").into();
+    let later = webhook("issues.reopened", "14:00:01", json!({"issue": later}));
+    assert_eq!(
+        gaps(&[told("unlabeled"), later]),
+        ["impossible_transition 7"]
+    );
+    let young = json!({"issue": issue(7, "12:00:00")});
+    let young = webhook("issues.reopened", "12:00:01", young);
+    assert_eq!(gaps(&[young]), ["impossible_transition 7"]);
+}

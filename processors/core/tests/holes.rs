@@ -233,12 +233,10 @@ fn the_first_push_onto_an_old_pull_request_comes_onto_a_head_that_nobody_told_of
     let read = snapshot("2025-01-09T11:00:00Z", "2025-01-09T10:00:00Z");
     assert_eq!(gaps(&[read, first.clone()]), broken);
     // Of one that is heard of from its first day on, every push is told.
-    let commented = webhook(
-        "issue_comment",
-        "created",
-        NOON,
-        &json!({"issue": {"number": 7, "id": 77, "pull_request": {}, "created_at": NOON}}),
-    );
+    let mut shown = issue(7, NOON);
+    shown["pull_request"] = json!({});
+    let payload = json!({"issue": shown});
+    let commented = webhook("issue_comment", "created", NOON, &payload);
     assert_eq!(gaps(&[commented, first]), broken);
 }
 

@@ -158,7 +158,7 @@ fn told(events: &[Event], dies: bool) -> (BTreeMap<Key, Record>, Vec<String>) {
                         GapEvent::Closed { gap_id, .. } => open.retain(|known| *known != gap_id),
                     }
                 }
-                Output::Refetch(_) | Output::DeadLetter(_) => {}
+                Output::Refetch(_) | Output::DeadLetter(..) => {}
             }
         }
         task.store(prepared).unwrap();

@@ -11,6 +11,7 @@ const NAME: Type = Type::Nullable(&Type::Name);
 const INT: Type = Type::Nullable(&Type::Int);
 const BOOL: Type = Type::Nullable(&Type::Bool);
 const TIME: Type = Type::Nullable(&Type::Time);
+const DAY: Type = Type::Nullable(&Type::Day);
 const NAMES: Type = Type::Array(&Type::Name);
 
 /// One row an issue that is there.
@@ -87,6 +88,8 @@ fn own() -> Vec<Mapped<IssueRow>> {
         column(("close_seconds", INT, "seconds", "Opening to the closing that holds now; NULL while it is open, and where negative."), |r| r.figures.close_seconds.into()),
         column(("closed_count", Type::Int, "closings", "How often it was closed."), |r| r.figures.closed_count.into()),
         column(("reopened_count", Type::Int, "reopenings", "How often it was reopened."), |r| r.figures.reopened_count.into()),
+        Mapped::without(Column::computed("waiting_since", DAY, "UTC day", "Day on which it was opened or last reopened: the begin of the wait that awaiting_10_delta and the like of issues_daily count. NULL where it is not open.",
+            "if(t.state = 'open' AND arraySum(t.`daily.awaiting_10_delta`) > 0, arrayMax(arrayFilter((day, delta) -> delta > 0, t.`daily.day`, t.`daily.awaiting_10_delta`)) - 10, NULL)")),
         Mapped::without(Column::computed("open_seconds", INT, "seconds", "Opening to closing, or to now while it is open; NULL where negative. Elsewhere: open_duration_seconds.",
             OPEN_SECONDS)),
     ]

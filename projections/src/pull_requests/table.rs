@@ -11,6 +11,7 @@ const NAME: Type = Type::Nullable(&Type::Name);
 const INT: Type = Type::Nullable(&Type::Int);
 const BOOL: Type = Type::Nullable(&Type::Bool);
 const TIME: Type = Type::Nullable(&Type::Time);
+const DAY: Type = Type::Nullable(&Type::Day);
 const NAMES: Type = Type::Array(&Type::Name);
 
 /// One row a pull request that is there.
@@ -130,6 +131,8 @@ fn derived() -> Vec<Mapped<PullRequestRow>> {
         column(("reopened_count", Type::Int, "reopenings", "How often it was reopened."), |r| r.figures.reopened_count.into()),
         column(("head_changes", Type::Int, "pushes", "How often its head changed."), |r| (r.state.heads.len() as i64).into()),
         column(("waiting_for", NAME, "", "What an open one waits for: ready (a draft), review, author (changes were requested) or merge (approved). NULL where it is not open."), |r| r.figures.waiting_for.map(|w| w.name()).into()),
+        Mapped::without(Column::computed("waiting_since", DAY, "UTC day", "Day on which it was opened, was reopened or last became ready, whichever came last: the begin of the wait that awaiting_10_delta and the like of pull_requests_daily count. NULL where it is a draft or not open.",
+            "if(t.state = 'open' AND arraySum(t.`daily.awaiting_10_delta`) > 0, arrayMax(arrayFilter((day, delta) -> delta > 0, t.`daily.day`, t.`daily.awaiting_10_delta`)) - 10, NULL)")),
         Mapped::without(Column::computed("open_seconds", INT, "seconds", "Opening to closing, or to now while it is open; NULL where negative. Elsewhere: open_duration_seconds, submission_time.",
             OPEN_SECONDS)),
     ]

@@ -85,6 +85,10 @@ impl Entity for State {
                     if let Some(timeline) = &item.timeline {
                         state.item.tell_timeline(event, timeline);
                     }
+                    if !item.partial_timeline.is_empty() {
+                        let entries = &item.partial_timeline;
+                        state.item.tell_partial_timeline(event, entries);
+                    }
                     parts.add(event, issue.number, state);
                 }
                 (None, false) => {

@@ -63,7 +63,7 @@ impl Stamp {
 
 /// The leading 16 hex digits of an event id. Ids that are not hex (none of ours) all give 0, and
 /// then equal stamps are told apart by `as_of` alone.
-fn short_id(event_id: &str) -> u64 {
+pub(crate) fn short_id(event_id: &str) -> u64 {
     event_id
         .get(..16)
         .and_then(|digits| u64::from_str_radix(digits, 16).ok())

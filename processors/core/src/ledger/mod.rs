@@ -14,12 +14,12 @@
 //! created long before the first word about their block, nothing shows that a delivery was lost:
 //! they are audited, and no gap is opened.
 //!
-//! Events about a number that nobody can read are known here too: that is all that can be said of
-//! them without reading them.
+//! Events about a number that nobody can read are known here too, and rows of listings: that is all
+//! that can be said of them without reading them.
 
 use crate::detect::{Question, Urgency, is_history};
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
-use crate::law::{Earliest, Join, Latest, Register, Stamp, settles};
+use crate::law::{Earliest, Join, Latest, Register, Stamp, settles, short_id};
 use crate::payload::Payload;
 use crate::presence::FOR_EVER;
 use gapless_schemas::{Detector, Event, LedgerBlock, LedgerDay, Source, Timestamp};
@@ -47,6 +47,8 @@ pub struct State {
     told: BTreeMap<u16, Latest<Timestamp>>,
     /// Numbers about which an event could not be read, with the last one's receipt.
     unreadable: BTreeMap<u16, Latest<Timestamp>>,
+    /// Numbers whose row in a listing could not be read.
+    odd_rows: BTreeMap<u16, OddRow>,
     /// Numbers that the last listing of everything showed; its stamp's time is its request's start.
     listed: Register<BTreeSet<u16>>,
     /// First receipt of anything about the block.
@@ -64,9 +66,31 @@ impl Join for State {
         self.answered.join(other.answered);
         self.told.join(other.told);
         self.unreadable.join(other.unreadable);
+        self.odd_rows.join(other.odd_rows);
         self.listed.join(other.listed);
         self.first_heard_at.join(other.first_heard_at);
         self.full.join(other.full);
+    }
+}
+
+/// The last row of a number that could not be read. A listing shows it again and again, and each time
+/// it is the same: so it is known by its content, and asked about once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct OddRow {
+    /// When the item changed last, where that could be read, and the first 64 bits of the row's id.
+    content: (Option<Timestamp>, u64),
+    /// Start of the first request that was answered with it.
+    first_shown_at: Earliest<Timestamp>,
+}
+
+/// The greater content wins; of one content, the first time.
+impl Join for OddRow {
+    fn join(&mut self, other: Self) {
+        match other.content.cmp(&self.content) {
+            std::cmp::Ordering::Less => {}
+            std::cmp::Ordering::Equal => self.first_shown_at.join(other.first_shown_at),
+            std::cmp::Ordering::Greater => *self = other,
+        }
     }
 }
 
@@ -149,6 +173,24 @@ impl State {
         });
     }
 
+    /// Notes that the row of `number`, which `event` shows by itself, could not be read.
+    pub(crate) fn note_row(event: &Event, number: i64, parts: &mut Parts) {
+        let Some((block, place)) = place(number) else {
+            return;
+        };
+        let changed_at = event.occurred_at;
+        let row = OddRow {
+            content: (changed_at, short_id(&event.event_id)),
+            first_shown_at: Earliest(Some(event.as_of())),
+        };
+        // Nothing else: a row that is known must change nothing.
+        let state = Self {
+            odd_rows: BTreeMap::from([(place, row)]),
+            ..Self::default()
+        };
+        parts.add(event, block, state);
+    }
+
     /// Splits the numbers of a listing of everything into blocks: every block up to the highest
     /// number's, and the one after, for the highest items themselves may be what is absent.
     fn list(event: &Event, numbers: &[i64], parts: &mut Parts) {
@@ -199,16 +241,22 @@ impl State {
 
     /// Numbers about which something could not be read, that no later answer covers.
     fn unread(&self, block: i64) -> Vec<(i64, Timestamp)> {
-        let unread = self.unreadable.iter().filter_map(|(place, at)| {
-            let at = at.0?;
-            let covered = |asked: &Timestamp| settles(*asked, at);
+        let rows = self.odd_rows.iter();
+        let rows = rows.filter_map(|(place, row)| Some((*place, row.first_shown_at.0?)));
+        let events = self.unreadable.iter();
+        let events = events.filter_map(|(place, at)| Some((*place, at.0?)));
+        let mut last = BTreeMap::<u16, Timestamp>::new();
+        for (place, at) in rows.chain(events) {
+            let known = last.entry(place).or_insert(at);
+            *known = at.max(*known);
+        }
+        let standing = last.into_iter().filter(|(place, at)| {
             let answer = time(&self.answered, place).max(time(&self.explained, place));
-            answer
-                .filter(covered)
-                .is_none()
-                .then(|| (number(block, *place), at))
+            !answer.is_some_and(|asked| settles(asked, *at))
         });
-        unread.collect()
+        standing
+            .map(|(place, at)| (number(block, place), at))
+            .collect()
     }
 
     fn highest_place(&self) -> Option<u16> {

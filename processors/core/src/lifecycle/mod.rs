@@ -33,6 +33,9 @@ pub(crate) struct Lifecycle {
     closings: BTreeSet<Timestamp>,
     /// The last complete timeline; its stamp's time is the request's start.
     timeline: Register<Vec<Turn>>,
+    /// What could be read of the last timeline of which something could not: it stands in for a
+    /// complete one, and proves nothing.
+    partial_timeline: Register<Vec<Turn>>,
     /// The best look at how it was opened: whether it is only one at the first second, when it was,
     /// and whether it showed a draft.
     opened_draft: Earliest<(bool, Timestamp, bool)>,
@@ -74,6 +77,7 @@ impl Join for Lifecycle {
         }
         self.closings.join(other.closings);
         self.timeline.join(other.timeline);
+        self.partial_timeline.join(other.partial_timeline);
         self.opened_draft.join(other.opened_draft);
     }
 }
@@ -123,6 +127,16 @@ impl Lifecycle {
 
     /// Notes a complete timeline that `event` brought.
     pub(crate) fn tell_timeline(&mut self, event: &Event, entries: &[TimelineEvent]) {
+        self.timeline.join(Self::of_timeline(event, entries));
+    }
+
+    /// Notes what could be read of a timeline.
+    pub(crate) fn tell_partial_timeline(&mut self, event: &Event, entries: &[TimelineEvent]) {
+        self.partial_timeline
+            .join(Self::of_timeline(event, entries));
+    }
+
+    fn of_timeline(event: &Event, entries: &[TimelineEvent]) -> Register<Vec<Turn>> {
         let mut turns: Vec<Turn> = entries
             .iter()
             .filter_map(|entry| {
@@ -143,8 +157,7 @@ impl Lifecycle {
             .collect();
         // Stable: within a second, the timeline's own order stands.
         turns.sort_by_key(|turn| turn.at);
-        self.timeline
-            .join(Register::new(Stamp::undated(event), turns));
+        Register::new(Stamp::undated(event), turns)
     }
 
     /// Whether a complete timeline tells all that happened up to and in the second of `at`.
@@ -167,8 +180,9 @@ impl Lifecycle {
     pub(crate) fn turns(&self, created_at: Option<Timestamp>, shown: Shown) -> Vec<Turn> {
         let webhooks = self.webhooks();
         let closings: Vec<Timestamp> = self.closings.iter().copied().collect();
+        let timeline = self.timeline.get().or(self.partial_timeline.get());
         let witnesses = Witnesses {
-            timeline: self.timeline.get().map_or(&[], Vec::as_slice),
+            timeline: timeline.map_or(&[], Vec::as_slice),
             webhooks: &webhooks,
             closings: &closings,
         };

@@ -94,14 +94,17 @@ fn of_item(event: &Event, item: &ItemPayload, parts: &mut Parts) {
     for review in item.reviews.iter().flatten() {
         add_review(event, None, &mut state, review);
     }
+    if !item.partial_timeline.is_empty() {
+        let entries = &item.partial_timeline;
+        state.item.tell_partial_timeline(event, entries);
+    }
     if let Some(timeline) = &item.timeline {
         state.item.tell_timeline(event, timeline);
-        let authored = timeline.iter().filter(|entry| entry.event == "committed");
-        let first = authored
-            .filter_map(|entry| plausible(event, entry.author.as_ref()?.date))
-            .min();
-        state.first_commit_at = Earliest(first);
     }
+    let entries = item.timeline.as_ref().unwrap_or(&item.partial_timeline);
+    let authored = entries.iter().filter(|entry| entry.event == "committed");
+    let dates = authored.filter_map(|entry| plausible(event, entry.author.as_ref()?.date));
+    state.first_commit_at = Earliest(dates.min());
     if let Some(number) = number {
         parts.add(event, number, state);
     }

@@ -104,6 +104,11 @@ impl Join for State {
 }
 
 impl State {
+    /// Whether anything showed it as a pull request; a mere 404 of its number did not.
+    pub(crate) fn is_known(&self) -> bool {
+        self.item.is_known()
+    }
+
     /// Whether it shows a draft, where looks of one second do not differ about it.
     fn uncontested_draft(&self) -> Option<bool> {
         let draft = self.draft.get().copied();
@@ -124,11 +129,6 @@ impl State {
         });
         let last = drafts.next();
         Some(last.map_or(shown, |turn| turn.kind == TransitionKind::ConvertedToDraft))
-    }
-
-    /// Whether anything showed it as a pull request; a mere 404 of its number did not.
-    pub(crate) fn is_known(&self) -> bool {
-        self.item.is_known()
     }
 
     /// The first break in the chain of heads later than the last timeline: a `synchronize` whose

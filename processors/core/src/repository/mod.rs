@@ -2,7 +2,7 @@
 
 mod namings;
 
-use crate::detect::Question;
+use crate::detect::{Question, Questions};
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
 use crate::law::{Earliest, Join, Latest, Register, Stamp};
 use crate::payload::{Payload, RepositoryObject, Webhook};
@@ -182,7 +182,17 @@ impl Entity for State {
     }
 
     fn questions(&self, _: &Key) -> Vec<Question> {
-        Vec::new()
+        let mut questions = Questions::about_the_repository();
+        if self.presence.presence() == Presence::Alive {
+            questions.ask_contested(&[
+                (
+                    "the repository's name or settings",
+                    self.identity.contested(),
+                ),
+                ("whether it is archived", self.archived.contested()),
+            ]);
+        }
+        questions.into_vec()
     }
 
     fn into_state(self) -> entity::State {

@@ -4,7 +4,7 @@
 use gapless_core::{Key, Kind, Record, State, lift, lift_unreadable};
 use gapless_schemas::{Event, PayloadForm, Source, Timestamp, Urgency, ids};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// `time` of 2025-01-01, as `12:00:00`.
 pub(crate) fn at(time: &str) -> Timestamp {
@@ -134,19 +134,18 @@ pub(crate) fn record(events: &[Event], kind: Kind, name: &str) -> Option<Record>
     state.view(key, 0)
 }
 
-/// What is asked after these events, without audits: `detector number`, 0 where it is no number's.
+/// What is asked after these events, without audits, each once: `detector number`, 0 where it is no
+/// number's.
 pub(crate) fn gaps(events: &[Event]) -> Vec<String> {
     let states = joined(events);
     let questions = states.iter().flat_map(|(key, state)| state.questions(key));
     let gaps = questions.filter(|question| question.urgency == Urgency::Gap);
-    gaps.map(|question| {
-        format!(
-            "{} {}",
-            question.detector.name(),
-            question.number.unwrap_or(0)
-        )
-    })
-    .collect()
+    let gaps = gaps.map(|question| {
+        let number = question.number.unwrap_or(0);
+        format!("{} {number}", question.detector.name())
+    });
+    let gaps: BTreeSet<String> = gaps.collect();
+    gaps.into_iter().collect()
 }
 
 /// Every order of `events`, up to six of them.

@@ -29,8 +29,9 @@ pub enum Output {
     Event(Box<Event>),
     /// A command.
     Refetch(Refetch),
-    /// What could not be processed.
-    DeadLetter(DeadLetter),
+    /// What could not be processed, and its record key: `topic/partition/offset` of its origin, and
+    /// of a listing's row also its place in there.
+    DeadLetter(String, DeadLetter),
 }
 
 /// What a task is told at its start.
@@ -203,7 +204,13 @@ impl<S: Store> Task<S> {
         if let Some(told) = &input.told {
             self.position.now = moved(self.position.now, told.received_at);
         }
-        if let Some(unreadable) = &input.unreadable {
+        for unreadable in &input.unreadable {
+            if let Some((key, note)) = unreadable.row.as_ref().and_then(|row| row.note.as_ref()) {
+                if self.knows(key, note)? {
+                    continue;
+                }
+                self.join(touched, key, note, input.offset)?;
+            }
             outputs.extend(self.dead_letter(input.offset, unreadable));
         }
         let Some(told) = &input.told else {
@@ -228,6 +235,7 @@ impl<S: Store> Task<S> {
             reason,
             error,
             value,
+            row,
         } = unreadable;
         tracing::warn!(
             partition = self.partition,
@@ -237,15 +245,21 @@ impl<S: Store> Task<S> {
             "sent to the dead letters"
         );
         (offset >= self.acknowledged).then(|| {
-            Output::DeadLetter(DeadLetter {
+            let topic = self.settings.events_topic.clone();
+            let mut key = format!("{topic}/{}/{offset}", self.partition);
+            if let Some(row) = row {
+                key.push_str(&format!("/{}", row.place));
+            }
+            let letter = DeadLetter {
                 reason: reason.name().to_owned(),
                 error: error.clone(),
-                topic: self.settings.events_topic.clone(),
+                topic,
                 partition: self.partition,
                 offset,
                 at: self.position.now,
                 value: value.clone(),
-            })
+            };
+            Output::DeadLetter(key, letter)
         })
     }
 
@@ -289,6 +303,16 @@ impl<S: Store> Task<S> {
             .or_insert_with(|| key.kind.blank());
         touched.join(key, offset, emission, state);
         state.join(part.clone());
+    }
+
+    /// Whether joining `part` into the state of `key` would change nothing.
+    fn knows(&mut self, key: &Key, part: &State) -> Result<bool, StoreError> {
+        self.load(key)?;
+        Ok(self.states.get(key).is_some_and(|known| {
+            let mut joined = known.clone();
+            joined.join(part.clone());
+            joined == *known
+        }))
     }
 
     /// Brings the state of `key` into memory, where the store has one.
