@@ -198,7 +198,7 @@ impl Item {
         if let Some(draft) = shown.draft
             && (is_opening || shown.created_at == Some(updated_at))
         {
-            item.lifecycle.show_opened(updated_at, draft);
+            item.lifecycle.show_opened(is_opening, updated_at, draft);
         }
         if let (Some(title), Some(state), Some(closed_at), Some(user)) =
             (shown.title, shown.state, shown.closed_at, shown.user)
@@ -294,6 +294,19 @@ impl Item {
         self.presence.tell(presence, FOR_EVER);
     }
 
+    /// Notes who caused a webhook.
+    pub(crate) fn tell_sender(
+        &mut self,
+        event: &Event,
+        updated_at: Option<Timestamp>,
+        sender: Option<&UserObject>,
+    ) {
+        if let Some(sender) = sender {
+            let stamp = Stamp::of_names(event, updated_at);
+            self.names.tell_person(stamp, sender);
+        }
+    }
+
     /// Notes the transition that the `action` of a webhook tells, and who did it.
     pub(crate) fn tell_action(
         &mut self,
@@ -302,10 +315,6 @@ impl Item {
         sender: Option<&UserObject>,
     ) {
         let Some(at) = updated_at else { return };
-        if let Some(sender) = sender {
-            let stamp = Stamp::of_names(event, updated_at);
-            self.names.tell_person(stamp, sender);
-        }
         let kind = match event.action.as_deref() {
             Some("closed") => TransitionKind::Closed,
             Some("reopened") => TransitionKind::Reopened,

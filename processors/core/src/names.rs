@@ -6,21 +6,36 @@
 //! renamed is told by whatever mentions it next, which may be another item: records carry what their
 //! item was told, with its time, and readers take the latest of all (`projections`' table `names`).
 
-use crate::law::{Join, Register, Stamp};
+use crate::law::{Earliest, Join, Register, Stamp};
 use crate::payload::{LabelObject, MilestoneObject, UserObject};
-use gapless_schemas::{Account, NameKind, Naming};
+use gapless_schemas::{Account, NameKind, Naming, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What each person, label and milestone was last called.
+/// What each person, label and milestone was called.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Names(BTreeMap<(NameKind, i64), Register<Called>>);
+pub(crate) struct Names(BTreeMap<(NameKind, i64), BTreeMap<String, Told>>);
 
-/// What an id was called.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Called {
-    name: String,
+/// When an id was told with a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Told {
+    first: Earliest<Timestamp>,
+    /// The last telling, and whether it was of a bot.
+    last: Register<bool>,
+}
+
+/// What an id is called now.
+struct Called<'a> {
+    name: &'a str,
     bot: bool,
+    since: Timestamp,
+}
+
+impl Join for Told {
+    fn join(&mut self, other: Self) {
+        self.first.join(other.first);
+        self.last.join(other.last);
+    }
 }
 
 impl Join for Names {
@@ -31,9 +46,12 @@ impl Join for Names {
 
 impl Names {
     fn tell(&mut self, stamp: Stamp, key: (NameKind, i64), name: &str, bot: bool) {
-        let name = name.to_owned();
-        let told = Register::new(stamp, Called { name, bot });
-        self.0.entry(key).or_default().join(told);
+        let told = Told {
+            first: Earliest(Some(stamp.entity_time)),
+            last: Register::new(stamp, bot),
+        };
+        let names = self.0.entry(key).or_default();
+        names.entry(name.to_owned()).or_default().join(told);
     }
 
     /// Notes a person's name; nothing where it stands for an account that is gone.
@@ -58,22 +76,22 @@ impl Names {
         }
     }
 
-    fn called(&self, kind: NameKind, id: i64) -> Option<&Called> {
-        self.0.get(&(kind, id))?.get()
+    fn called(&self, kind: NameKind, id: i64) -> Option<Called<'_>> {
+        latest(self.0.get(&(kind, id))?)
     }
 
     /// What `id` was last called.
     pub(crate) fn name(&self, kind: NameKind, id: i64) -> Option<&str> {
-        self.called(kind, id).map(|called| called.name.as_str())
+        self.called(kind, id).map(|called| called.name)
     }
 
     /// The account of a person.
     pub(crate) fn account(&self, id: i64) -> Option<Account> {
-        let Called { name, bot } = self.called(NameKind::Person, id)?;
+        let Called { name, bot, .. } = self.called(NameKind::Person, id)?;
         Some(Account {
             id,
-            login: name.clone(),
-            bot: *bot,
+            login: name.to_owned(),
+            bot,
         })
     }
 
@@ -85,19 +103,38 @@ impl Names {
         sorted(named.map(|(name, id)| (name.to_owned(), id)))
     }
 
-    /// All of them, with the time of telling.
+    /// All of them, each with the time since which it was told. That stays while nothing else is
+    /// told: a listing that shows an item as it was makes no news of who is named there.
     pub(crate) fn namings(&self) -> Vec<Naming> {
-        let namings = self.0.iter().filter_map(|(&(kind, id), register)| {
+        let namings = self.0.iter().filter_map(|(&(kind, id), names)| {
+            let Called { name, since, .. } = latest(names)?;
             Some(Naming {
                 kind,
                 id,
-                name: register.get()?.name.clone(),
+                name: name.to_owned(),
                 deleted: false,
-                told_at: register.stamp()?.entity_time,
+                told_at: since,
             })
         });
         namings.collect()
     }
+}
+
+/// The name of the last telling, and since when: its first, unless another was told after that.
+fn latest(names: &BTreeMap<String, Told>) -> Option<Called<'_>> {
+    let told = names.iter();
+    let told = told.filter_map(|(name, told)| Some((told.last.stamp()?, name, told)));
+    let (_, name, told) = told.max_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)))?;
+    let others = names.iter().filter(|(other, _)| *other != name);
+    let before = others
+        .filter_map(|(_, told)| told.last.stamp())
+        .map(|stamp| stamp.entity_time.plus_millis(1))
+        .max();
+    Some(Called {
+        name,
+        bot: *told.last.get()?,
+        since: told.first.0.max(before)?,
+    })
 }
 
 /// Names and ids in the order of the names: GitHub's order of labels and people means nothing.

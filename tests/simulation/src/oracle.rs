@@ -238,8 +238,8 @@ impl States<'_> {
     }
 }
 
-/// Every figure of the daily rollups, by repository, day and author. The repository's name is none:
-/// it is as the records told it, and only the view shows the one of now.
+/// Every figure of the daily rollups, by repository, day and author. The names of the two are none:
+/// they are as the records told them, and only the view shows those of now.
 fn add_daily(sink: &Sink, figures: &mut Figures) {
     for table in ["pull_requests_daily", "issues_daily"] {
         let rollup = ROLLUPS.iter().find(|rollup| rollup.table.name == table);
@@ -248,7 +248,7 @@ fn add_daily(sink: &Sink, figures: &mut Figures) {
             let key = ["repository_id", "day", "author", "author_is_bot"];
             let what = daily(table, key.map(|name| cell(&row[name])));
             let names = rollup.figures.iter().map(|figure| figure.column.name);
-            for name in names.filter(|name| *name != "repository") {
+            for name in names.filter(|name| !["repository", "author"].contains(name)) {
                 add(figures, &what, name, cell(&row[name]));
             }
         }

@@ -595,5 +595,6 @@ fn transition(kind: TransitionKind, at: Timestamp, actor: &str) -> Transition {
         kind,
         at,
         actor: Some(actor.into()),
+        actor_id: None,
     }
 }

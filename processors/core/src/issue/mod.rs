@@ -67,8 +67,9 @@ impl Entity for State {
                     return;
                 };
                 let mut state = Self::of(event, issue);
+                let sender = webhook.sender.as_ref();
+                state.item.tell_sender(event, issue.updated_at, sender);
                 if event.kind == "issues" {
-                    let sender = webhook.sender.as_ref();
                     state.item.tell_action(event, issue.updated_at, sender);
                     match event.action.as_deref() {
                         Some("deleted") => state.item.leave(Presence::Gone),

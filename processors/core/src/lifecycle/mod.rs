@@ -36,8 +36,9 @@ pub(crate) struct Lifecycle {
     /// What could be read of the last timeline of which something could not: it stands in for a
     /// complete one, and proves nothing.
     partial_timeline: Register<Vec<Turn>>,
-    /// The first look at it, and whether it was a draft then; only looks at how it was opened.
-    opened_draft: Earliest<(Timestamp, bool)>,
+    /// The best look at how it was opened: whether it is only one at the first second, when it was,
+    /// and whether it showed a draft.
+    opened_draft: Earliest<(bool, Timestamp, bool)>,
 }
 
 /// A transition.
@@ -112,14 +113,16 @@ impl Lifecycle {
         self.closings.insert(at);
     }
 
-    /// Notes whether an object that shows how the item was opened, as of `at`, shows a draft.
-    pub(crate) fn show_opened(&mut self, at: Timestamp, draft: bool) {
-        self.opened_draft.join(Earliest(Some((at, draft))));
+    /// Notes whether an object that shows how the item was opened, as of `at`, shows a draft:
+    /// its opening's own (`is_opening`), or one of the second of its creation.
+    pub(crate) fn show_opened(&mut self, is_opening: bool, at: Timestamp, draft: bool) {
+        let look = Earliest(Some((!is_opening, at, draft)));
+        self.opened_draft.join(look);
     }
 
     /// Whether it was opened as a draft, where something told.
     pub(crate) fn opened_draft(&self) -> Option<bool> {
-        self.opened_draft.0.map(|(_, draft)| draft)
+        self.opened_draft.0.map(|(_, _, draft)| draft)
     }
 
     /// Notes a complete timeline that `event` brought.

@@ -31,8 +31,9 @@ pub(super) fn lift(event: &Event, payload: &Payload, parts: &mut Parts) {
 fn of_webhook(event: &Event, webhook: &Webhook, parts: &mut Parts) {
     if let Some(pull) = &webhook.pull_request {
         let mut state = of_pull_request(event, pull);
+        let sender = webhook.sender.as_ref();
+        state.item.tell_sender(event, pull.updated_at, sender);
         if event.kind == "pull_request" {
-            let sender = webhook.sender.as_ref();
             state.item.tell_action(event, pull.updated_at, sender);
             if let (Some(at), Some(head)) = (pull.updated_at, &pull.head) {
                 match (event.action.as_deref(), &webhook.before, &webhook.after) {
@@ -56,8 +57,10 @@ fn of_webhook(event: &Event, webhook: &Webhook, parts: &mut Parts) {
     }
     // Comments on a pull request carry its issue.
     if let Some(issue) = &webhook.issue
-        && let Some(state) = of_issue(event, issue)
+        && let Some(mut state) = of_issue(event, issue)
     {
+        let sender = webhook.sender.as_ref();
+        state.item.tell_sender(event, issue.updated_at, sender);
         parts.add(event, issue.number, state);
     }
 }
