@@ -1,5 +1,6 @@
 //! End to end, on the real parts: the demo's simulated organisation, its faults, and the truth.
 
+use gapless_simulator::Oddity;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -28,6 +29,17 @@ fn summary(mut demo: Command) -> (bool, Value) {
     (output.status.success(), summary)
 }
 
+/// Each of the things that GitHub does now and then was among what the figures were compared after.
+fn assert_it_met_every_oddity(summary: &Value) {
+    for oddity in Oddity::ALL {
+        let times = summary["oddities"][format!("{oddity:?}")].as_u64();
+        assert!(
+            times.is_some_and(|times| times > 0),
+            "no {oddity:?}: {summary:#}"
+        );
+    }
+}
+
 #[test]
 fn every_figure_equals_the_truth_although_deliveries_were_lost_doubled_late_and_overtaken() {
     let folder = tempfile::tempdir().unwrap();
@@ -45,6 +57,7 @@ fn every_figure_equals_the_truth_although_deliveries_were_lost_doubled_late_and_
         "{summary:#}"
     );
     assert!(summary["gaps_opened"].as_u64().unwrap() > 0, "{summary:#}");
+    assert_it_met_every_oddity(&summary);
     assert!(success, "{summary:#}");
 }
 
@@ -84,6 +97,7 @@ fn a_second_start_goes_on_where_a_killed_one_was_and_no_other_demo_gets_its_fold
     let (success, summary) = summary(demo(2, folder.path()));
     assert!(success, "{summary:#}");
     assert_eq!(summary["figures_wrong"], 0, "{summary:#}");
+    assert_it_met_every_oddity(&summary);
     let sent = summary["events"].as_u64().unwrap();
     assert!(
         sent >= 1500,

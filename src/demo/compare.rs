@@ -12,7 +12,7 @@ use crate::system::Places;
 use anyhow::{Context, Result};
 use gapless_projections::catalogue::VIEWS;
 use gapless_projections::table::{Column, Type};
-use gapless_simulator::Truth;
+use gapless_simulator::{Oddity, Truth};
 use rows::{Row, Shown, shown};
 use serde::Deserialize;
 use serde_json::Value;
@@ -45,6 +45,8 @@ pub(super) struct Compared {
     pub(super) wrong: Vec<String>,
     /// Share of known facts, 1 where nothing lacks.
     pub(super) completeness: f64,
+    /// How often the simulated GitHub did what it does now and then.
+    pub(super) oddities: BTreeMap<Oddity, usize>,
 }
 
 /// Gaps of one detector.
@@ -66,6 +68,7 @@ pub(super) async fn with_truth(places: &Places, truth: &Truth) -> Result<Compare
             .first()
             .and_then(|row| row["completeness"].as_f64())
             .unwrap_or(0.0),
+        oddities: truth.oddities.clone(),
     };
     for shown in shown(truth) {
         let columns = compared_columns(shown.view);
@@ -244,6 +247,7 @@ mod tests {
                 figures: 0,
                 wrong: Vec::new(),
                 completeness: 1.0,
+                oddities: BTreeMap::new(),
             };
             compared.add(shown, &columns, ours);
             assert_eq!(compared.wrong.len(), wrong, "{what}");

@@ -21,7 +21,8 @@ use gapless_ingest::poll::PollTimes;
 use gapless_ingest::{Clock, PUBLIC_HOST, Secret, SourceConfig, SystemClock};
 use gapless_schemas::Timestamp;
 use gapless_simulator::{
-    ApiServer, DriveOptions, Driver, Faults, Feed, Options, SharedFeed, SimulatedClock, World,
+    ApiServer, DriveOptions, Driver, Faults, Feed, Oddity, Options, SharedFeed, SimulatedClock,
+    World,
 };
 use std::path::Path;
 use std::process::ExitCode;
@@ -175,6 +176,7 @@ impl Demo {
             changes: self.events,
             start,
             span_days,
+            oddities: &Oddity::ALL,
             faults: Faults {
                 lost: self.lost,
                 doubled: self.doubled,

@@ -158,6 +158,9 @@ impl Summary {
                 .iter()
                 .map(|gaps| json!({"detector": gaps.detector, "outcome": gaps.outcome, "gaps": gaps.gaps}))
                 .collect();
+            let oddities: serde_json::Map<_, _> = (self.compared.oddities.iter())
+                .map(|(oddity, times)| (format!("{oddity:?}"), json!(times)))
+                .collect();
             let summary = json!({
                 "seed": self.seed,
                 "events": faults.sent,
@@ -165,6 +168,7 @@ impl Summary {
                 "doubled": faults.doubled,
                 "delayed": faults.delayed,
                 "reordered": faults.reordered,
+                "oddities": oddities,
                 "accepted": self.report.accepted,
                 "refused": self.report.refused,
                 "gaps_opened": self.opened(),

@@ -10,8 +10,8 @@ use crate::world::World;
 use gapless_schemas::Timestamp;
 
 /// Creations that no calendar of figures holds, in seconds: the last day of 1969, the first of 2150
-/// and the last but one that RFC 3339 can write.
-const OUT_OF_RANGE: [i64; 3] = [-DAY_SECONDS / 2, 5_680_281_600, 253_402_128_000];
+/// and the last second that RFC 3339 can write.
+const OUT_OF_RANGE: [i64; 3] = [-DAY_SECONDS / 2, 5_680_281_600, 253_402_300_799];
 
 impl World {
     pub(super) fn import_issue(&mut self, oddity: Oddity) {

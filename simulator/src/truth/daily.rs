@@ -24,7 +24,9 @@ pub struct DayKey {
     pub repository_id: u64,
     /// Days since 1970-01-01.
     pub day: i32,
-    /// The login of who opened the items.
+    /// The id of who opened the items.
+    pub author_id: u64,
+    /// Their login.
     pub author: String,
     /// True where that is a bot.
     pub author_is_bot: bool,
@@ -222,6 +224,7 @@ impl<R: Default> Rows<R> {
         let key = DayKey {
             repository_id: item.repository_id,
             day,
+            author_id: item.author_id,
             author: item.author.clone(),
             author_is_bot: item.author_is_bot,
         };
@@ -472,6 +475,7 @@ mod tests {
     fn authors_of_one_day_have_rows_of_their_own() {
         let mut truth = truth();
         truth.issues = vec![issue(""), issue(""), issue("")];
+        truth.issues[2].item.author_id = 2;
         truth.issues[2].item.author = "bot".to_owned();
         truth.issues[2].item.author_is_bot = true;
         let rows = truth.issues_daily();

@@ -10,11 +10,11 @@ use crate::planted::Planted;
 use crate::sink::Sink;
 use gapless_core::{Key, Record};
 use gapless_engine::records;
-use gapless_projections::catalogue::ROLLUPS;
+use gapless_projections::catalogue::{ROLLUPS, TABLES};
 use gapless_projections::table::Cell;
 use gapless_schemas::{
-    Codec, Gap, Issue, LedgerBlock, Presence, PullRequest, Repository, StateTopic, Timestamp,
-    Transition, TransitionKind,
+    Account, Codec, Gap, Issue, LedgerBlock, NameKind, Presence, PullRequest, Repository,
+    StateTopic, Timestamp, Transition, TransitionKind,
 };
 use gapless_simulator::Truth;
 use gapless_simulator::truth::{self, DayKey, ItemTruth, TransitionTruth};
@@ -32,14 +32,19 @@ pub(crate) fn differences(
 ) -> Vec<String> {
     let mut ours = Figures::new();
     let mut wrong = Vec::new();
-    let states = States { broker, planted };
+    let called = Called::of(sink);
+    let states = States {
+        broker,
+        planted,
+        called: &called,
+    };
     states.add_items(&mut ours);
     wrong.extend(states.unfinished(counts));
     // With that bug it is the figures that must show it.
     if planted != Some(Planted::LastRecordWins) {
         wrong.extend(states.last_but_not_latest());
     }
-    add_daily(sink, &mut ours);
+    add_daily(sink, &called, &mut ours);
     let theirs = of_truth(truth);
     counts.add_many("figures compared", theirs.len() as u64);
     let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
@@ -67,6 +72,56 @@ pub(crate) fn differences(
 struct States<'a> {
     broker: &'a Broker,
     planted: Option<Planted>,
+    called: &'a Called,
+}
+
+/// What people, labels and milestones are called now, as the views take it from the names' table:
+/// states keep what each was called when it was last spoken of.
+struct Called(BTreeMap<(String, i64), Telling>);
+
+/// Version, name, and whether its bearer is deleted.
+type Telling = (i64, String, bool);
+
+impl Called {
+    fn of(sink: &Sink) -> Self {
+        let names = TABLES.iter().find(|table| table.name == "names");
+        let names = names.expect("it is in the catalogue");
+        let mut latest: BTreeMap<(String, i64), Telling> = BTreeMap::new();
+        for row in sink.tables.rows(names) {
+            let number = |name: &str| cell(&row[name]).parse::<i64>().expect("a number");
+            let is_deleted = number("deleted") != 0;
+            let version = number("told_at") * 2 + i64::from(is_deleted);
+            let telling = (version, cell(&row["name"]), is_deleted);
+            let known = latest
+                .entry((cell(&row["kind"]), number("id")))
+                .or_default();
+            *known = telling.max(std::mem::take(known));
+        }
+        Self(latest)
+    }
+
+    /// Nothing where its bearer is deleted.
+    fn now(&self, kind: NameKind, id: Option<i64>, told: &str) -> Option<String> {
+        let telling = id.and_then(|id| self.0.get(&(kind.name().to_owned(), id)));
+        match telling {
+            Some((_, _, true)) => None,
+            Some((_, name, false)) => Some(name.clone()),
+            None => Some(told.to_owned()),
+        }
+    }
+
+    fn account(&self, account: &Option<Account>) -> String {
+        let account = account.as_ref();
+        text(&account.and_then(|it| self.now(NameKind::Person, Some(it.id), &it.login)))
+    }
+
+    fn all(&self, kind: NameKind, ids: &[i64], told: &[String]) -> String {
+        let of_now =
+            |(place, told): (usize, &String)| self.now(kind, ids.get(place).copied(), told);
+        let mut names: Vec<String> = told.iter().enumerate().filter_map(of_now).collect();
+        names.sort();
+        names.join(",")
+    }
 }
 
 impl States<'_> {
@@ -109,14 +164,16 @@ impl States<'_> {
             let mut add = |name: &str, value: String| add(figures, &what, name, value);
             add("title", text(&pull.title));
             add("state", text(&pull.state));
-            add(
-                "author",
-                text(&pull.author.as_ref().map(|author| &author.login)),
-            );
+            let called = self.called;
+            add("author", called.account(&pull.author));
             add("presence", pull.presence.name().to_owned());
-            add("milestone", text(&pull.milestone));
-            add("labels", pull.labels.join(","));
-            add("assignees", pull.assignees.join(","));
+            let (ids, told) = (pull.milestone_id, pull.milestone.as_deref());
+            let milestone = told.and_then(|told| called.now(NameKind::Milestone, ids, told));
+            add("milestone", text(&milestone));
+            let labels = called.all(NameKind::Label, &pull.label_ids, &pull.labels);
+            add("labels", labels);
+            let assignees = called.all(NameKind::Person, &pull.assignee_ids, &pull.assignees);
+            add("assignees", assignees);
             add("comments", text(&pull.comments));
             add("created at", time(pull.created_at));
             add("updated at", time(pull.updated_at));
@@ -124,14 +181,15 @@ impl States<'_> {
             add("draft", text(&pull.draft));
             add("merged", text(&pull.merged));
             add("merged at", time(pull.merged_at));
-            add(
-                "merged by",
-                text(&pull.merged_by.as_ref().map(|by| &by.login)),
-            );
+            add("merged by", called.account(&pull.merged_by));
             add("base", text(&pull.base_ref));
             add("head", text(&pull.head_ref));
             add("head sha", text(&pull.head_sha));
-            add("requested reviewers", pull.requested_reviewers.join(","));
+            let (ids, told) = (&pull.requested_reviewer_ids, &pull.requested_reviewers);
+            add(
+                "requested reviewers",
+                called.all(NameKind::Person, ids, told),
+            );
             add("requested teams", pull.requested_teams.join(","));
             add("additions", text(&pull.additions));
             add("deletions", text(&pull.deletions));
@@ -139,8 +197,8 @@ impl States<'_> {
             add("commits", text(&pull.commits));
             add("transitions", told(&pull.transitions));
             for review in &pull.reviews {
-                let by = review.reviewer.as_ref().map(|by| &by.login);
-                let value = format!("{} by {}", review.state, text(&by));
+                let by = called.account(&review.reviewer);
+                let value = format!("{} by {by}", review.state);
                 add(&format!("review {}", review.review_id), value);
             }
         }
@@ -152,14 +210,16 @@ impl States<'_> {
             add("title", text(&issue.title));
             add("state", text(&issue.state));
             add("state reason", text(&issue.state_reason));
-            add(
-                "author",
-                text(&issue.author.as_ref().map(|author| &author.login)),
-            );
+            let called = self.called;
+            add("author", called.account(&issue.author));
             add("presence", issue.presence.name().to_owned());
-            add("milestone", text(&issue.milestone));
-            add("labels", issue.labels.join(","));
-            add("assignees", issue.assignees.join(","));
+            let (ids, told) = (issue.milestone_id, issue.milestone.as_deref());
+            let milestone = told.and_then(|told| called.now(NameKind::Milestone, ids, told));
+            add("milestone", text(&milestone));
+            let labels = called.all(NameKind::Label, &issue.label_ids, &issue.labels);
+            add("labels", labels);
+            let assignees = called.all(NameKind::Person, &issue.assignee_ids, &issue.assignees);
+            add("assignees", assignees);
             add("comments", text(&issue.comments));
             add("created at", time(issue.created_at));
             add("updated at", time(issue.updated_at));
@@ -238,25 +298,32 @@ impl States<'_> {
     }
 }
 
-/// Every figure of the daily rollups, by repository, day and author. The names of the two are none:
-/// they are as the records told them, and only the view shows those of now.
-fn add_daily(sink: &Sink, figures: &mut Figures) {
+/// Every figure of the daily rollups, by repository, day and author. The repository's name is none:
+/// it is as the records told it, and only the view shows the one of now.
+fn add_daily(sink: &Sink, called: &Called, figures: &mut Figures) {
     for table in ["pull_requests_daily", "issues_daily"] {
         let rollup = ROLLUPS.iter().find(|rollup| rollup.table.name == table);
         let rollup = rollup.expect("it is in the catalogue");
         for row in sink.tables.rows(&rollup.table) {
-            let key = ["repository_id", "day", "author", "author_is_bot"];
+            let key = ["repository_id", "day", "author_id", "author_is_bot"];
             let what = daily(table, key.map(|name| cell(&row[name])));
             let names = rollup.figures.iter().map(|figure| figure.column.name);
-            for name in names.filter(|name| !["repository", "author"].contains(name)) {
-                add(figures, &what, name, cell(&row[name]));
+            for name in names.filter(|name| *name != "repository") {
+                let value = match name {
+                    "author" => {
+                        let id = cell(&row["author_id"]).parse().ok();
+                        text(&called.now(NameKind::Person, id, &cell(&row[name])))
+                    }
+                    _ => cell(&row[name]),
+                };
+                add(figures, &what, name, value);
             }
         }
     }
 }
 
 fn daily(table: &str, [repository_id, day, author, is_bot]: [String; 4]) -> String {
-    format!("{table} {repository_id} day {day} by {author} (bot: {is_bot})")
+    format!("{table} {repository_id} day {day} by account {author} (bot: {is_bot})")
 }
 
 fn cell(cell: &Cell) -> String {
@@ -317,10 +384,12 @@ fn of_truth(truth: &Truth) -> Figures {
     }
     for (key, row) in truth.pull_requests_daily() {
         let what = daily("pull_requests_daily", true_key(&key));
+        add(&mut figures, &what, "author", key.author.clone());
         add_true_day(&mut figures, &what, row.counts(), &row.durations());
     }
     for (key, row) in truth.issues_daily() {
         let what = daily("issues_daily", true_key(&key));
+        add(&mut figures, &what, "author", key.author.clone());
         add_true_day(&mut figures, &what, row.counts(), &row.durations());
     }
     figures
@@ -331,7 +400,7 @@ fn true_key(key: &DayKey) -> [String; 4] {
     [
         key.repository_id.to_string(),
         key.day.to_string(),
-        key.author.clone(),
+        key.author_id.to_string(),
         is_bot.to_string(),
     ]
 }

@@ -5,7 +5,8 @@
 //! with the effect that the bug named would have.
 
 use gapless_schemas::{
-    Codec, Event, Issue, PullRequest, Source, StateTopic, Timestamp, Transition, TransitionKind,
+    Codec, Event, Issue, Naming, PullRequest, Record, Repository, Source, StateTopic, Timestamp,
+    Transition, TransitionKind,
 };
 use serde_json::Value;
 
@@ -37,11 +38,21 @@ pub enum Planted {
     LastRecordWins,
     /// Nobody looks at what a predecessor writes late.
     NothingIsUndone,
+    /// Of the names that an id was told with, the last in the alphabet counts.
+    AlphabetDecides,
+    /// Two turns of one kind within five seconds count as one, whatever lies between.
+    CloseTurnsAreOne,
+    /// What was deleted stays gone, whatever shows it later.
+    GoneForEver,
+    /// An author whose account is gone is forgotten.
+    GhostForgetsAuthor,
+    /// A review after the merge counts as if it had come in time.
+    LateReviewsCount,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::ArrivalOrderDecides,
         Self::CommitBeforeOutputs,
         Self::EmitOnlyOnChange,
@@ -54,6 +65,11 @@ impl Planted {
         Self::DetectorNeverFires,
         Self::LastRecordWins,
         Self::NothingIsUndone,
+        Self::AlphabetDecides,
+        Self::CloseTurnsAreOne,
+        Self::GoneForEver,
+        Self::GhostForgetsAuthor,
+        Self::LateReviewsCount,
     ];
 
     /// Whether owners do not look at what others write to their output partitions.
@@ -78,6 +94,9 @@ impl Planted {
             Self::TombstoneLoses if speaks_of_leaving(event) => {
                 event.first_delivered_at = Some(Timestamp::from_millis(0));
                 event.requested_at = event.requested_at.map(|_| Timestamp::from_millis(0));
+            }
+            Self::GoneForEver if event.kind == "repository" && tells(event, "deleted") => {
+                event.first_delivered_at = Some(Timestamp::from_millis(FAR_MILLIS));
             }
             Self::AbsenceIsNull if event.source == Source::Listing => edit(event, |payload| {
                 let items = payload.get_mut("items").and_then(Value::as_array_mut);
@@ -108,39 +127,95 @@ impl Planted {
         offset: i64,
         value: Vec<u8>,
     ) -> Vec<u8> {
-        let changed =
-            match (self, topic) {
-                (Self::UnionOfWitnesses, StateTopic::PullRequests) => codec
-                    .decode(&value)
-                    .ok()
-                    .and_then(|mut state: PullRequest| {
-                        let witnesses = [state.closed_at, state.merged_at];
-                        add_closings(&mut state.transitions, &witnesses);
-                        codec.encode(&state).ok()
-                    }),
-                (Self::UnionOfWitnesses, StateTopic::Issues) => {
-                    codec.decode(&value).ok().and_then(|mut state: Issue| {
-                        add_closings(&mut state.transitions, &[state.closed_at]);
-                        codec.encode(&state).ok()
-                    })
-                }
-                (Self::LastRecordWins, StateTopic::PullRequests) => codec
-                    .decode(&value)
-                    .ok()
-                    .and_then(|mut state: PullRequest| {
-                        state.version = offset;
-                        codec.encode(&state).ok()
-                    }),
-                (Self::LastRecordWins, StateTopic::Issues) => {
-                    codec.decode(&value).ok().and_then(|mut state: Issue| {
-                        state.version = offset;
-                        codec.encode(&state).ok()
-                    })
-                }
-                _ => None,
-            };
+        let changed = match topic {
+            StateTopic::PullRequests => changed(codec, &value, |state: &mut PullRequest| {
+                self.misread_pull_request(state, offset)
+            }),
+            StateTopic::Issues => changed(codec, &value, |state: &mut Issue| {
+                self.misread_issue(state, offset)
+            }),
+            StateTopic::Repositories => changed(codec, &value, |state: &mut Repository| {
+                self.misread_namings(&mut state.namings)
+            }),
+            _ => None,
+        };
         changed.unwrap_or(value)
     }
+
+    /// Whether it changed anything; so the others.
+    fn misread_pull_request(self, state: &mut PullRequest, offset: i64) -> bool {
+        match self {
+            Self::UnionOfWitnesses => {
+                let witnesses = [state.closed_at, state.merged_at];
+                add_closings(&mut state.transitions, &witnesses);
+            }
+            Self::LastRecordWins => state.version = offset,
+            Self::CloseTurnsAreOne => without_close_turns(&mut state.transitions),
+            Self::GhostForgetsAuthor if state.author_gone => state.author = None,
+            Self::LateReviewsCount => {
+                let Some(merged_at) = state.merged_at else {
+                    return false;
+                };
+                for review in &mut state.reviews {
+                    review.submitted_at = review.submitted_at.min(merged_at);
+                }
+            }
+            _ => return self.misread_namings(&mut state.namings),
+        }
+        true
+    }
+
+    fn misread_issue(self, state: &mut Issue, offset: i64) -> bool {
+        match self {
+            Self::UnionOfWitnesses => add_closings(&mut state.transitions, &[state.closed_at]),
+            Self::LastRecordWins => state.version = offset,
+            Self::CloseTurnsAreOne => without_close_turns(&mut state.transitions),
+            _ => return self.misread_namings(&mut state.namings),
+        }
+        true
+    }
+
+    fn misread_namings(self, namings: &mut [Naming]) -> bool {
+        if self != Self::AlphabetDecides {
+            return false;
+        }
+        for naming in namings {
+            naming.told_at = Timestamp::from_millis(0);
+        }
+        true
+    }
+}
+
+/// The record's value with a change to its state; nothing where there is none.
+fn changed<R: Record>(
+    codec: &Codec,
+    value: &[u8],
+    change: impl FnOnce(&mut R) -> bool,
+) -> Option<Vec<u8>> {
+    let mut state: R = codec.decode(value).ok()?;
+    change(&mut state).then(|| codec.encode(&state).ok())?
+}
+
+/// Later than anything that a run tells: the year 2100.
+const FAR_MILLIS: i64 = 4_102_444_800_000;
+/// How close two turns of one kind are taken for one by that bug.
+const CLOSE_MILLIS: i64 = 5_000;
+
+fn tells(event: &Event, action: &str) -> bool {
+    event.action.as_deref() == Some(action)
+}
+
+fn without_close_turns(transitions: &mut Vec<Transition>) {
+    let mut kept: Vec<Transition> = Vec::new();
+    for turn in std::mem::take(transitions) {
+        let is_close = |known: &Transition| {
+            known.kind == turn.kind && turn.at.millis_since(known.at) <= CLOSE_MILLIS
+        };
+        if !kept.iter().any(is_close) {
+            kept.push(turn);
+        }
+    }
+    *transitions = kept;
 }
 
 fn whole_second(time: Timestamp) -> Timestamp {

@@ -4,6 +4,7 @@
 //! event about item 3 of repository 5; `GAPLESS_SEEDS=10000` runs more of them.
 
 use gapless_simulation::{Counts, Outcome, Planted, simulate};
+use gapless_simulator::Oddity;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -74,6 +75,10 @@ fn every_state_and_every_bucket_of_every_seed_equals_the_truth() {
     let (counts, failed) = (Mutex::new(Counts::default()), Mutex::new(Vec::new()));
     run(seeds, None, |seed, outcome| {
         counts.lock().unwrap().merge(&outcome.counts);
+        for oddity in Oddity::ALL {
+            let times = outcome.counts.of(&format!("oddity {oddity:?}"));
+            assert!(times > 0, "seed {seed} has no {oddity:?}");
+        }
         if !outcome.wrong.is_empty() {
             let shown = shown(seed, &outcome);
             eprintln!("{shown}");
