@@ -195,7 +195,7 @@ impl States<'_> {
             add("deletions", text(&pull.deletions));
             add("changed files", text(&pull.changed_files));
             add("commits", text(&pull.commits));
-            add("transitions", told(&pull.transitions));
+            add("transitions", turns(&pull.transitions));
             for review in &pull.reviews {
                 let by = called.account(&review.reviewer);
                 let value = format!("{} by {by}", review.state);
@@ -224,7 +224,7 @@ impl States<'_> {
             add("created at", time(issue.created_at));
             add("updated at", time(issue.updated_at));
             add("closed at", time(issue.closed_at));
-            add("transitions", told(&issue.transitions));
+            add("transitions", turns(&issue.transitions));
         }
         for repository in self.of(StateTopic::Repositories, |state: &Repository| state.version) {
             let what = format!("repository {}", repository.repository_id);
@@ -458,7 +458,7 @@ fn time(at: Option<Timestamp>) -> String {
     text(&at)
 }
 
-fn told(transitions: &[Transition]) -> String {
+fn turns(transitions: &[Transition]) -> String {
     let one = |transition: &Transition| {
         let kind = match transition.kind {
             TransitionKind::Opened => "opened",
