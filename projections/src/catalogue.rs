@@ -4,7 +4,10 @@ use crate::completeness::{self, numbers};
 use crate::rollup::Rollup;
 use crate::table::Table;
 use crate::view::View;
-use crate::{events, gaps, issues, issues_daily, pull_requests, pull_requests_daily, repositories};
+use crate::{
+    events, gaps, issues, issues_daily, pull_requests, pull_requests_daily, rebuilds, repositories,
+};
+use gapless_schemas::{StateTopic, Topics};
 
 /// Tables that records are written to.
 pub static TABLES: [&Table; 6] = [
@@ -26,7 +29,7 @@ pub static ROLLUPS: [&Rollup; 5] = [
 ];
 
 /// What readers see.
-pub static VIEWS: [&View; 8] = [
+pub static VIEWS: [&View; 9] = [
     &View::Of {
         table: &events::TABLE,
         named: false,
@@ -48,6 +51,7 @@ pub static VIEWS: [&View; 8] = [
         named: true,
     },
     &completeness::VIEW,
+    &rebuilds::VIEW,
     &View::Of {
         table: &pull_requests_daily::ROLLUP.table,
         named: true,
@@ -57,6 +61,19 @@ pub static VIEWS: [&View; 8] = [
         named: true,
     },
 ];
+
+/// Which of `topics` the rows of `table`, one of [`TABLES`], are made of.
+pub fn topic_of(table: &Table, topics: &Topics) -> String {
+    let states = [
+        (pull_requests::TABLE.name, StateTopic::PullRequests),
+        (issues::TABLE.name, StateTopic::Issues),
+        (repositories::TABLE.name, StateTopic::Repositories),
+        (numbers::TABLE.name, StateTopic::Ledger),
+        (gaps::TABLE.name, StateTopic::Gaps),
+    ];
+    let state = states.iter().find(|(name, _)| *name == table.name);
+    state.map_or_else(|| topics.events(), |(_, topic)| topics.state(*topic))
+}
 
 /// Every table of a generation: of records, of figures, of indexes.
 pub fn tables() -> Vec<&'static Table> {

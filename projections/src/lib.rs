@@ -25,6 +25,7 @@ pub mod migrations;
 mod origin;
 mod pull_requests;
 mod pull_requests_daily;
+mod rebuilds;
 mod repositories;
 pub mod rollup;
 pub mod sink;
