@@ -4,12 +4,7 @@
 use crate::table::{Column, Type};
 use crate::view::View;
 
-const fn column(
-    name: &'static str,
-    ty: Type,
-    unit: &'static str,
-    meaning: &'static str,
-) -> Column {
+const fn column(name: &'static str, ty: Type, unit: &'static str, meaning: &'static str) -> Column {
     Column::stored(name, ty, unit, meaning)
 }
 

@@ -101,15 +101,19 @@ impl Installation {
             }
         };
         let held = tokio::time::timeout(PATIENCE, holds).await;
-        assert!(held.is_ok(), "{}: it never came that {what}", self.generation());
+        assert!(
+            held.is_ok(),
+            "{}: it never came that {what}",
+            self.generation()
+        );
     }
 
     /// The last block that was inserted into each table, and which table it is.
     async fn identities(&self) -> Vec<String> {
         let sql = format!(
             "SELECT table, uuid, last FROM (SELECT name AS table, uuid FROM system.tables \
-             WHERE database = '{0}') LEFT JOIN (SELECT table, max(max_block_number) AS last \
-             FROM system.parts WHERE database = '{0}' GROUP BY table) USING table \
+             WHERE database = '{0}') AS a LEFT JOIN (SELECT table, max(max_block_number) AS last \
+             FROM system.parts WHERE database = '{0}' GROUP BY table) AS b USING table \
              WHERE table NOT IN ('inventory', 'migrations') ORDER BY table",
             self.generation()
         );
@@ -185,7 +189,9 @@ fn read_all(bootstrap: &str, topics: &Topics, projector: &mut Projector) {
     let (mut list, mut left) = (TopicPartitionList::new(), 0);
     for name in &names {
         for partition in 0..topics.partitions {
-            let ends = consumer.fetch_watermarks(name, partition, PATIENCE).unwrap();
+            let ends = consumer
+                .fetch_watermarks(name, partition, PATIENCE)
+                .unwrap();
             left += ends.1 - ends.0;
             list.add_partition_offset(name, partition, Offset::Beginning)
                 .unwrap();
@@ -263,7 +269,8 @@ async fn suffers(own: &Installation, damage: Damage) {
     stop.store(true, Ordering::Relaxed);
     feeding.await.unwrap();
     until_settled(&mut sink).await;
-    own.assert_equal_to_twin("after damage while rows came in").await;
+    own.assert_equal_to_twin("after damage while rows came in")
+        .await;
     sink.stop().await;
 
     for (place, some) in names.chunks(4).enumerate() {
@@ -340,11 +347,15 @@ async fn whatever_a_table_loses_is_noticed_and_written_again() {
 async fn what_is_not_a_table_of_rows(own: &Installation) {
     let (shown, generation) = (own.options.clickhouse.database.clone(), own.generation());
     let mut sink = Sink::start(own.options.clone());
-    own.do_sql(&format!("CREATE TABLE {generation}.foreign (a UInt8) ENGINE = Memory"))
-        .await;
+    own.do_sql(&format!(
+        "CREATE TABLE {generation}.foreign (a UInt8) ENGINE = Memory"
+    ))
+    .await;
     own.do_sql(&format!("DROP VIEW {shown}.issues")).await;
-    own.do_sql(&format!("CREATE OR REPLACE VIEW {shown}.gaps AS SELECT 1 AS a"))
-        .await;
+    own.do_sql(&format!(
+        "CREATE OR REPLACE VIEW {shown}.gaps AS SELECT 1 AS a"
+    ))
+    .await;
     own.do_sql(&format!("TRUNCATE TABLE {generation}.migrations"))
         .await;
     let whole = format!(
@@ -373,8 +384,10 @@ async fn what_is_not_a_table_of_rows(own: &Installation) {
     sink.until("a rebuild", |status| !status.rebuilds.is_empty())
         .await;
     until_settled(&mut sink).await;
-    own.assert_equal_to_twin("after the databases were dropped").await;
-    let named = format!("SELECT count() FROM {shown}.pull_requests WHERE repository_id = {REPOSITORY_ID}");
+    own.assert_equal_to_twin("after the databases were dropped")
+        .await;
+    let named =
+        format!("SELECT count() FROM {shown}.pull_requests WHERE repository_id = {REPOSITORY_ID}");
     assert!(own.number(&named).await > 0);
     sink.stop().await;
 }

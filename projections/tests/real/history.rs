@@ -275,7 +275,11 @@ impl Fact {
             Self::Event(event) => topics.partition_of_event(event),
             _ => topics.partition_of_repository(HOST, REPOSITORY_ID),
         };
-        (self.topic(topics), partition, self.value(&Codec::embedded()))
+        (
+            self.topic(topics),
+            partition,
+            self.value(&Codec::embedded()),
+        )
     }
 
     /// Its version, as a record at `offset` has it.

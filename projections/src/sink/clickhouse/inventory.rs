@@ -54,10 +54,7 @@ type PartRow = (String, String, u8, u64, String, u8);
 ///
 /// # Errors
 /// See [`SetupError`] for the reactions.
-pub(crate) async fn look(
-    options: &ClickHouseOptions,
-    generation: u32,
-) -> Result<Look, SetupError> {
+pub(crate) async fn look(options: &ClickHouseOptions, generation: u32) -> Result<Look, SetupError> {
     let client = options.client();
     let database = options.generation(generation);
     let (own, shown) = (quoted(&database), quoted(&options.database));
@@ -165,7 +162,12 @@ pub(crate) async fn note<'a>(
 ) -> Result<(), SetupError> {
     let mut values = String::new();
     for (table, entry, (read, left)) in changed {
-        let parts: Vec<String> = entry.seen.parts.iter().map(|it| quoted(&text(it))).collect();
+        let parts: Vec<String> = entry
+            .seen
+            .parts
+            .iter()
+            .map(|it| quoted(&text(it)))
+            .collect();
         let rebuild = entry.rebuild.clone().unwrap_or_default();
         let (began, ended) = entry.last_rebuild_millis.unwrap_or_default();
         let _ = write!(
@@ -238,7 +240,11 @@ pub(crate) async fn reload(
     table: &str,
 ) -> Result<(), SetupError> {
     let (client, database) = (options.client(), options.generation(generation));
-    execute(&client, &format!("DETACH TABLE `{database}`.`{table}` SYNC")).await?;
+    execute(
+        &client,
+        &format!("DETACH TABLE `{database}`.`{table}` SYNC"),
+    )
+    .await?;
     execute(&client, &format!("ATTACH TABLE `{database}`.`{table}`")).await
 }
 

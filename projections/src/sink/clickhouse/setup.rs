@@ -112,7 +112,9 @@ async fn lacking_tables(client: &Client, database: &str) -> Result<Vec<&'static 
         crate::ddl::quoted(database)
     );
     let found = within(&named, client.query_raw(&named).fetch_all::<String>()).await?;
-    Ok(missing_tables(|name| found.iter().any(|known| known == name)))
+    Ok(missing_tables(|name| {
+        found.iter().any(|known| known == name)
+    }))
 }
 
 /// What drops a part leaves one without rows in its place, by which the loss is noticed

@@ -209,11 +209,7 @@ async fn tables(options: &Options, status: &watch::Sender<Status>) -> Result<(),
 }
 
 /// Looks at the tables before anything is read, however long ClickHouse and Kafka take to answer.
-async fn first_look(
-    context: &Context,
-    consumer: &Arc<Consumer>,
-    projector: &Projector,
-) -> Keeper {
+async fn first_look(context: &Context, consumer: &Arc<Consumer>, projector: &Projector) -> Keeper {
     let topics: Vec<String> = projector.topics().map(str::to_owned).collect();
     let partitions = context.options.topics.partitions;
     loop {

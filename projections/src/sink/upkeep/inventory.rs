@@ -95,7 +95,12 @@ impl Inventory {
             damaged.push(name.to_owned());
         }
         for follows in following(name) {
-            self.begin(follows, &format!("{name} is written again"), now_millis, damaged);
+            self.begin(
+                follows,
+                &format!("{name} is written again"),
+                now_millis,
+                damaged,
+            );
         }
     }
 
@@ -175,7 +180,9 @@ mod tests {
             ..Found::default()
         };
         let tables = tables().into_iter();
-        tables.map(|table| (table.name.to_owned(), found(table.name))).collect()
+        tables
+            .map(|table| (table.name.to_owned(), found(table.name)))
+            .collect()
     }
 
     /// What is done until nothing is left to do.
@@ -217,7 +224,10 @@ mod tests {
             sorted.sort();
             assert_eq!(sorted, damaged);
             assert_eq!(mended[0], table.name, "what others follow from comes first");
-            assert_eq!(inventory.entries[table.name].last_rebuild_millis, Some((1, 2)));
+            assert_eq!(
+                inventory.entries[table.name].last_rebuild_millis,
+                Some((1, 2))
+            );
         }
     }
 

@@ -134,7 +134,12 @@ impl<'a> Shown<'a> {
         match holder {
             None => false,
             Some(_) if is_emptied => false,
-            Some((_, its)) if its.level <= span.level || its.mutated_until > span.mutated_until.max(span.last) => false,
+            Some((_, its))
+                if its.level <= span.level
+                    || its.mutated_until > span.mutated_until.max(span.last) =>
+            {
+                false
+            }
             Some((holder, its)) => {
                 !self.young.contains(&holder.name) || self.shows_source(&span, its)
             }
@@ -197,7 +202,11 @@ mod tests {
         let table = [
             ("nothing yet", "", found("", "", "")),
             ("a first insert", "", found("all_1_1_0", "", "all_1_1_0")),
-            ("an insert", "all_1_1_0", found("all_1_1_0 all_2_2_0", "", "")),
+            (
+                "an insert",
+                "all_1_1_0",
+                found("all_1_1_0 all_2_2_0", "", ""),
+            ),
             (
                 "a merge",
                 "all_1_1_0 all_2_2_0",
@@ -226,7 +235,11 @@ mod tests {
             (
                 "what was emptied and is mended",
                 "all_1_1_0 all_2_2_1! all_3_3_0",
-                found("all_1_4_2", "all_1_1_0 all_2_2_1! all_3_3_0 all_4_4_0", "all_1_4_2"),
+                found(
+                    "all_1_4_2",
+                    "all_1_1_0 all_2_2_1! all_3_3_0 all_4_4_0",
+                    "all_1_4_2",
+                ),
             ),
             (
                 "a part after a mutation that was before it",
@@ -242,7 +255,12 @@ mod tests {
     #[test]
     fn whatever_takes_rows_away_is_damage_also_after_merges() {
         let table = [
-            ("dropped", "all_1_1_0", found("all_1_1_1!", "all_1_1_0", ""), "all_1_1_0"),
+            (
+                "dropped",
+                "all_1_1_0",
+                found("all_1_1_1!", "all_1_1_0", ""),
+                "all_1_1_0",
+            ),
             (
                 "dropped, and merged across",
                 "all_1_1_0 all_2_2_0 all_3_3_0",
@@ -255,7 +273,12 @@ mod tests {
                 found("all_1_3_3", "all_1_2_2! all_3_3_0", "all_1_3_3"),
                 "all_1_1_0 all_2_2_0",
             ),
-            ("truncated", "all_1_5_2", found("all_1_5_3!", "", ""), "all_1_5_2"),
+            (
+                "truncated",
+                "all_1_5_2",
+                found("all_1_5_3!", "", ""),
+                "all_1_5_2",
+            ),
             (
                 "truncated, and inserted into",
                 "all_1_5_2",
@@ -274,7 +297,12 @@ mod tests {
                 found("all_1_3_2", "all_1_1_0 all_2_2_1! all_3_3_0", "all_1_3_2"),
                 "all_2_2_1",
             ),
-            ("removed", "all_1_1_0 all_2_2_0", found("all_2_2_0", "", ""), "all_1_1_0"),
+            (
+                "removed",
+                "all_1_1_0 all_2_2_0",
+                found("all_2_2_0", "", ""),
+                "all_1_1_0",
+            ),
             (
                 "removed, and merged across",
                 "all_1_1_0 all_2_2_0 all_3_3_0",
@@ -290,7 +318,11 @@ mod tests {
             (
                 "rows deleted by a mutation",
                 "all_1_1_0 all_2_2_0",
-                found("all_1_1_0_3 all_2_2_0_3", "all_1_1_0 all_2_2_0", "all_1_1_0_3 all_2_2_0_3"),
+                found(
+                    "all_1_1_0_3 all_2_2_0_3",
+                    "all_1_1_0 all_2_2_0",
+                    "all_1_1_0_3 all_2_2_0_3",
+                ),
                 "all_1_1_0 all_2_2_0",
             ),
             (

@@ -169,7 +169,10 @@ impl Keeper {
         let mut look = clickhouse::look(options, generation).await?;
         let altered = altered_views(&self.views, &look.views);
         if look.is_incomplete || !altered.is_empty() {
-            tracing::warn!(?altered, "tables or views are missing or altered: they are made again");
+            tracing::warn!(
+                ?altered,
+                "tables or views are missing or altered: they are made again"
+            );
             prepare(options, generation).await?;
             look = clickhouse::look(options, generation).await?;
             self.views.clear();

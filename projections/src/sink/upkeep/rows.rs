@@ -64,7 +64,10 @@ pub(super) async fn write_rows(
         tokio::task::spawn_blocking(move || assign(&client, &name, partitions, &positions)).await;
     let spans = spans.map_err(|panic| panic.to_string())?;
     let mut reading = Reading {
-        store: ClickHouse::new(&context.options.clickhouse, context.options.topics.generation),
+        store: ClickHouse::new(
+            &context.options.clickhouse,
+            context.options.topics.generation,
+        ),
         projector: Projector::new(context.codec.clone(), &context.options.topics),
         spans: spans.map_err(|error| error.to_string())?,
         progress,
