@@ -5,18 +5,20 @@ use crate::rollup::Rollup;
 use crate::table::Table;
 use crate::view::View;
 use crate::{
-    events, gaps, issues, issues_daily, pull_requests, pull_requests_daily, rebuilds, repositories,
+    events, gaps, issues, issues_daily, names, pull_requests, pull_requests_daily, rebuilds,
+    repositories,
 };
 use gapless_schemas::{StateTopic, Topics};
 
 /// Tables that records are written to.
-pub static TABLES: [&Table; 6] = [
+pub static TABLES: [&Table; 7] = [
     &events::TABLE,
     &pull_requests::TABLE,
     &issues::TABLE,
     &repositories::TABLE,
     &numbers::TABLE,
     &gaps::TABLE,
+    &names::TABLE,
 ];
 
 /// Rollups of these.
@@ -63,16 +65,20 @@ pub static VIEWS: [&View; 9] = [
 ];
 
 /// Which of `topics` the rows of `table`, one of [`TABLES`], are made of.
-pub fn topic_of(table: &Table, topics: &Topics) -> String {
-    let states = [
-        (pull_requests::TABLE.name, StateTopic::PullRequests),
-        (issues::TABLE.name, StateTopic::Issues),
-        (repositories::TABLE.name, StateTopic::Repositories),
-        (numbers::TABLE.name, StateTopic::Ledger),
-        (gaps::TABLE.name, StateTopic::Gaps),
+pub fn topics_of(table: &Table, topics: &Topics) -> Vec<String> {
+    use StateTopic::{Gaps, Issues, Ledger, PullRequests, Repositories};
+    let states: [(&Table, &[StateTopic]); 6] = [
+        (&pull_requests::TABLE, &[PullRequests]),
+        (&issues::TABLE, &[Issues]),
+        (&repositories::TABLE, &[Repositories]),
+        (&numbers::TABLE, &[Ledger]),
+        (&gaps::TABLE, &[Gaps]),
+        (&names::TABLE, &[PullRequests, Issues, Repositories]),
     ];
-    let state = states.iter().find(|(name, _)| *name == table.name);
-    state.map_or_else(|| topics.events(), |(_, topic)| topics.state(*topic))
+    match states.iter().find(|(known, _)| known.name == table.name) {
+        Some((_, states)) => states.iter().map(|state| topics.state(*state)).collect(),
+        None => vec![topics.events()],
+    }
 }
 
 /// Every table of a generation: of records, of figures, of indexes.

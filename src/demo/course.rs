@@ -33,6 +33,19 @@ pub(super) struct Script {
     pub(super) reordered: f64,
 }
 
+impl Script {
+    /// Whether both tell of the same organisation: a page changes nothing about it, so that what
+    /// ran without one can be looked at with one.
+    fn is_of_the_same(&self, other: &Self) -> bool {
+        let headless = self.headless;
+        *self
+            == Self {
+                headless,
+                ..other.clone()
+            }
+    }
+}
+
 impl std::fmt::Display for Script {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("gapless demo")?;
@@ -111,7 +124,7 @@ impl Course {
                 });
             }
         };
-        if note.script != script {
+        if !note.script.is_of_the_same(&script) {
             bail!(
                 "{folder} holds another demo, `{}`: go on with that one, remove the folder, or name \
                  another with --data-dir",
@@ -213,6 +226,20 @@ mod tests {
         assert_eq!(course.span(), first);
         assert_eq!(course.settled(), 42);
         assert_eq!(course.now(), Timestamp::from_seconds(2_000));
+    }
+
+    #[test]
+    fn a_folder_of_a_demo_without_a_page_can_be_looked_at_with_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let span = (Timestamp::from_seconds(1_000), 7);
+        let headless = Script {
+            headless: true,
+            ..script(1)
+        };
+        let course = Course::of(folder.path(), headless, span).unwrap();
+        course.keep(42, Timestamp::from_seconds(2_000));
+        let course = Course::of(folder.path(), script(1), (span.0, 9)).unwrap();
+        assert_eq!((course.settled(), course.span()), (42, span));
     }
 
     #[test]

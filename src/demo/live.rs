@@ -18,8 +18,6 @@ pub(super) fn strip(feed: SharedFeed, clock: SimulatedClock) -> Live {
             .clone();
         let processed = health.processors.events();
         let rate = rate(&last, processed);
-        let partitions = health.processors.partitions();
-        let asking: usize = partitions.values().map(|partition| partition.asking).sum();
         let day: String = clock.now().to_string().chars().take(10).collect();
         json!({
             "title": "Demo",
@@ -30,7 +28,6 @@ pub(super) fn strip(feed: SharedFeed, clock: SimulatedClock) -> Live {
                 {"label": "Lost on purpose", "value": faults.lost, "state": "warn"},
                 {"label": "Doubled", "value": faults.doubled},
                 {"label": "Overtaken", "value": faults.reordered},
-                {"label": "Being asked about", "value": asking},
                 {"label": "Answers fetched", "value": health.fetches.answers()},
             ],
         })

@@ -11,8 +11,9 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use gapless_ingest::Clock;
 use gapless_ingest::webhook::Limits;
-use gapless_page::{PageOptions, page_router};
+use gapless_page::{PageClock, PageOptions, page_router};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,8 @@ pub(super) fn limits() -> Limits {
 /// Fills the page's live strip; see [`gapless_page::StatusSource`] for its form.
 pub(crate) type Live = Arc<dyn Fn(&Health) -> serde_json::Value + Send + Sync>;
 
-/// All routes of the operator's port, which listens on `address`.
+/// All routes of the operator's port, which listens on `address`. The page goes by `clock`, as all
+/// roles do: in a demo, "now" is when its simulated organisation is.
 ///
 /// Under `/registry` lies the schema registry's read API, for Kafka tools, unless there is a registry
 /// of its own.
@@ -48,6 +50,7 @@ pub(super) fn router(
     address: SocketAddr,
     health: Arc<Health>,
     status: Option<Live>,
+    clock: impl Clock + 'static,
 ) -> Result<Router> {
     let clickhouse = &places.clickhouse;
     let store = gapless_page::StoreOptions::new(
@@ -60,7 +63,13 @@ pub(super) fn router(
         let health = Arc::clone(&health);
         Arc::new(move || live(&health)) as gapless_page::StatusSource
     });
-    let page = page_router(PageOptions { store, status })?;
+    let clock: PageClock = Arc::new(move || clock.now().as_millis());
+    let clock = Some(clock);
+    let page = page_router(PageOptions {
+        store,
+        status,
+        clock,
+    })?;
     let (ready, intake, metrics) = (Arc::clone(&health), Arc::clone(&health), health);
     let page = match places.registry_url {
         None => page.nest("/registry", gapless_registry::router(&places.topics)),

@@ -261,7 +261,13 @@ impl Roles {
         });
         let listener = listen(settings.operator_listen, "operator").await?;
         let operator_address = listener.local_addr()?;
-        let router = operator::router(places, operator_address, Arc::clone(&health), status)?;
+        let router = operator::router(
+            places,
+            operator_address,
+            Arc::clone(&health),
+            status,
+            clock.clone(),
+        )?;
         let served = webhook::serve(listener, router, operator::limits(), told(stopping));
         tasks.spawn(async move { Ok(served.await?) });
         Ok(Self {

@@ -120,7 +120,7 @@ function cover(data) {
   const share = data.rows.at(-1)?.[at];
   const isShort = typeof share === 'number' && share < 1;
   const words = isShort ? `covers ${text(share, { kind: 'number', config: { unit: 'percentunit', decimals: 2 } })}` : null;
-  for (const one of panels) one.cover(words, toDashboard('completeness', chosen));
+  for (const one of panels) one.cover(words, toDashboard('gapless-completeness', chosen));
 }
 
 function failed(error) {

@@ -56,3 +56,11 @@ export function step(value, config) {
 export function lastNotNull(rows, at) {
   return rows.findLast((row) => row[at] !== null && row[at] !== undefined)?.[at] ?? null;
 }
+
+/** Repositories by their own names where all have one owner, which then tells nothing. */
+export function shortNames(names) {
+  const owner = String(names.find((name) => name) ?? '').split('/')[0];
+  const prefix = `${owner}/`;
+  const isShared = owner !== '' && names.every((name) => !name || String(name).startsWith(prefix));
+  return (name) => (isShared && name ? String(name).slice(prefix.length) : name);
+}

@@ -16,13 +16,16 @@ export const minute = (millis) => new Date(millis).toISOString().slice(0, 16).re
 /** A day where the time is midnight, else to the minute. */
 export const instant = (millis) => (millis % DAY === 0 ? day(millis) : minute(millis));
 
-/** Seconds in the unit that suits them. */
+const DURATIONS = [[1, 's'], [60, 'min'], [3600, 'h'], [86400, 'd']];
+
+/** The unit that suits so many seconds: `[its seconds, its sign]`. */
+export const durationUnit = (size) => DURATIONS.findLast(([step]) => size >= 1.5 * step) ?? DURATIONS[0];
+
+/** Seconds in the unit that suits them, with one decimal; whole seconds without. */
 function seconds(value, config) {
-  const steps = [[1, 's'], [60, 'min'], [3600, 'h'], [86400, 'd']];
-  const size = Math.abs(value);
-  const [by, unit] = steps.findLast(([step]) => size >= step * (step === 1 ? 0 : 1.5)) ?? steps[0];
-  const shown = value / by;
-  return { text: number(shown, by === 1 && config.decimals !== undefined ? config.decimals : Math.abs(shown) < 10 && !Number.isInteger(shown) ? 1 : 0), unit };
+  const [by, unit] = durationUnit(Math.abs(value));
+  const whole = by === 1 && Number.isInteger(value);
+  return { text: number(value / by, whole ? 0 : config.decimals ?? 1), unit };
 }
 
 function bytes(value) {
@@ -55,8 +58,6 @@ export function parts(value, field) {
     case 'percentunit': return { text: number(100 * value, config.decimals ?? 1), unit: '%' };
     case 's': return seconds(value, config);
     case 'bytes': return bytes(value);
-    case 'suffix:h': return { text: number(value, config.decimals ?? 1), unit: 'h' };
-    case 'suffix:d': return { text: number(value, config.decimals ?? 1), unit: 'd' };
     case 'dateTimeFromNow': return fromNow(value);
     default: return { text: number(value, digits(value, config, 1)), unit: '' };
   }
@@ -74,6 +75,10 @@ const needed = (value) => [0, 1, 2].find((count) => Math.abs(value - Number(valu
 /** A value for an axis: short. */
 export function tick(value, field) {
   const unit = field?.config?.unit;
+  if (unit === 's') {
+    const [by, sign] = durationUnit(1.5 * Math.abs(value));
+    return value === 0 ? '0' : `${number(value / by, needed(value / by))} ${sign}`;
+  }
   const decimals = needed(unit === 'percentunit' ? 100 * value : value);
   return text(value, { kind: 'number', config: { unit, decimals } });
 }

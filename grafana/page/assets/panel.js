@@ -17,8 +17,9 @@ import { timeseries } from './panels/timeseries.js';
 const VIEWS = { text, stat, gauge, timeseries, barchart, table, 'status-history': statusHistory };
 const CHARTS = new Set(['timeseries', 'barchart', 'status-history', 'gauge']);
 
-/** Columns of twelve that a panel takes on a middling screen. */
-const medium = (wide) => (wide <= 6 ? 4 : wide <= 8 ? 6 : 12);
+/** Columns of twelve that a panel takes on a middling screen: three of a kind to a row, four or two
+ * in pairs, and the third of three charts alone, so that none leaves a hole beside it. */
+const medium = ({ x, w }) => (w <= 4 ? 4 : w === 6 ? 6 : w === 8 && x < 16 ? 6 : 12);
 
 /** The panel's element and life. */
 export function panel(file, context) {
@@ -33,7 +34,7 @@ export function panel(file, context) {
   isText ? el('h2.unseen', { id: `title-${file.id}` }, file.title || 'About') : null,
   isText || file.type === 'row' ? null : el('div.panel-head', {}, heading, covers, tools), file.type === 'row' ? null : body);
   const { x, y, w, h } = file.gridPos;
-  for (const [name, value] of [['--row', y + 1], ['--column', x + 1], ['--high', h], ['--wide', w], ['--medium', medium(w)]]) {
+  for (const [name, value] of [['--row', y + 1], ['--column', x + 1], ['--high', h], ['--wide', w], ['--medium', medium(file.gridPos)]]) {
     element.style.setProperty(name, value);
   }
   let view = null;

@@ -35,6 +35,7 @@ async fn preview() {
     let page = page_router(PageOptions {
         store: store.reader(),
         status: Some(status),
+        clock: None,
     });
     let listener = tokio::net::TcpListener::bind(&address)
         .await

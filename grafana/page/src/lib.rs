@@ -20,4 +20,4 @@ pub mod variables;
 
 pub use library::Library;
 pub use query::StoreOptions;
-pub use router::{NoPage, PageOptions, StatusSource, page_router};
+pub use router::{NoPage, PageClock, PageOptions, StatusSource, page_router};

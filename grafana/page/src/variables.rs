@@ -13,6 +13,7 @@ use crate::dashboard::{Choice, Dashboard, Variable, VariableKind};
 use crate::macros::{Bindings, Bound, Selection, Unfillable, expand, singlequote};
 use crate::query::{Answer, MAX_ROWS, NoAnswer, Store};
 use crate::range::Range;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -59,7 +60,7 @@ pub enum Unresolved {
 pub async fn resolve(
     dashboard: &Dashboard,
     named: &BTreeMap<String, Vec<String>>,
-    range: Range,
+    (range, now): (Range, Timestamp),
     store: &Store,
 ) -> Result<(Vec<Resolved>, Bindings), Unresolved> {
     let mut bindings = Bindings {
@@ -67,6 +68,7 @@ pub async fn resolve(
         from_seconds: range.from_millis.div_euclid(1_000),
         to_seconds: range.to_millis.div_euclid(1_000),
         interval_seconds: range.interval_seconds(),
+        now_seconds: now.as_second(),
     };
     let mut resolved = Vec::new();
     for variable in &dashboard.templating.list {

@@ -14,16 +14,15 @@ fn library() -> Library {
 }
 
 #[test]
-fn every_file_is_allowed_and_its_uid_is_its_name() {
+fn every_file_is_allowed_and_its_uid_is_its_prefixed_name() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../dashboards");
     let names: BTreeSet<String> = std::fs::read_dir(folder)
         .expect("the folder")
         .map(|entry| entry.expect("an entry").path())
         .map(|path| {
-            path.file_stem()
-                .expect("a name")
-                .to_string_lossy()
-                .into_owned()
+            let name = path.file_stem().expect("a name").to_string_lossy();
+            // Others' dashboards share a Grafana's identifiers.
+            format!("gapless-{name}")
         })
         .collect();
     let library = library();
@@ -56,6 +55,73 @@ fn each_description_names_the_cohort_date_and_each_query_is_wholly_allowed() {
             let is_series = matches!(panel.view, View::Timeseries(_) | View::StatusHistory(_));
             assert_eq!(u32::from(target.format), u32::from(!is_series), "{name}");
         }
+    }
+}
+
+#[test]
+fn what_is_said_and_asked_is_true_in_both_renderers() {
+    for dashboard in library().dashboards() {
+        assert!(dashboard.uid.starts_with("gapless-"), "{}", dashboard.uid);
+        for panel in dashboard.all_panels().filter(|panel| panel.view.asks()) {
+            let name = format!("{} {} {}", dashboard.uid, panel.id, panel.title);
+            for of_the_page in ["lighter", "last line", "dashed", "hover"] {
+                assert!(
+                    !panel.description.contains(of_the_page),
+                    "{name}: {of_the_page}"
+                );
+            }
+            // The page has a time of its own: no other form of now, and no column of a view's.
+            let sql = panel.targets[0]
+                .raw_sql
+                .replace("now64(3, 'UTC')", "")
+                .replace("now('UTC')", "");
+            for clock in ["now(", "now64(", "age_seconds", "open_seconds"] {
+                assert!(!sql.contains(clock), "{name}: {clock}");
+            }
+            if !matches!(panel.view, View::Timeseries(_)) {
+                continue;
+            }
+            // Grafana draws bars that are not stacked over each other.
+            let config = serde_json::to_value(&panel.field_config).expect("JSON");
+            let custom = &config["defaults"]["custom"];
+            let lines = config["overrides"]
+                .as_array()
+                .expect("overrides")
+                .iter()
+                .filter(|one| {
+                    let properties = one["properties"].as_array().expect("properties");
+                    properties.contains(&json!({"id": "custom.drawStyle", "value": "line"}))
+                });
+            let bars = config["overrides"].as_array().map_or(0, Vec::len) - lines.count();
+            let is_stacked = custom["stacking"]["mode"] == "normal";
+            assert!(
+                custom["drawStyle"] != "bars" || bars < 2 || is_stacked,
+                "{name}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_of_before_names_were_prefixed_leads_to_the_same_figures() {
+    let store = StoreOptions::new("http://127.0.0.1:9", "reader", "", "gapless");
+    let page = page_router(PageOptions {
+        store,
+        status: None,
+        clock: None,
+    })
+    .expect("a page");
+    for (path, leads_to) in [
+        ("/d/issues", "/d/gapless-issues"),
+        (
+            "/d/overview?from=now-7d&var-bots=1",
+            "/d/gapless-overview?from=now-7d&var-bots=1",
+        ),
+    ] {
+        let request = Request::get(path).body(Body::empty()).expect("a request");
+        let answer = page.clone().oneshot(request).await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::PERMANENT_REDIRECT, "{path}");
+        assert_eq!(answer.headers()[header::LOCATION], leads_to);
     }
 }
 
@@ -190,6 +256,7 @@ async fn a_browser_gets_no_statement_and_may_do_no_more_than_the_page_needs() {
     let page = page_router(PageOptions {
         store,
         status: None,
+        clock: None,
     })
     .expect("a page");
     let get = async |path: &str, tag: Option<&str>| {
@@ -200,7 +267,11 @@ async fn a_browser_gets_no_statement_and_may_do_no_more_than_the_page_needs() {
         let request = request.body(Body::empty()).expect("a request");
         page.clone().oneshot(request).await.expect("an answer")
     };
-    for path in ["/d/overview", "/api/dashboards/overview", "/assets/app.js"] {
+    for path in [
+        "/d/gapless-overview",
+        "/api/dashboards/gapless-overview",
+        "/assets/app.js",
+    ] {
         let response = get(path, None).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         let policy = response.headers()[header::CONTENT_SECURITY_POLICY]
@@ -231,7 +302,7 @@ async fn a_browser_gets_no_statement_and_may_do_no_more_than_the_page_needs() {
     }
     assert_eq!(
         get("/", None).await.headers()[header::LOCATION],
-        "/d/overview"
+        "/d/gapless-overview"
     );
     assert_eq!(
         get("/assets/../Cargo.toml", None).await.status(),
@@ -241,6 +312,6 @@ async fn a_browser_gets_no_statement_and_may_do_no_more_than_the_page_needs() {
         get("/api/status", None).await.status(),
         StatusCode::NO_CONTENT
     );
-    let answer = get("/api/dashboards/overview/panels/10/data", None).await;
+    let answer = get("/api/dashboards/gapless-overview/panels/10/data", None).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
 }

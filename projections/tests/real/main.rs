@@ -4,6 +4,7 @@ mod damage;
 mod front;
 mod gate;
 mod history;
+mod names;
 mod random;
 mod rollups;
 mod service;

@@ -14,9 +14,15 @@ const RANGES = [
 
 const shown = (text) => (/^\d+$/.test(text) ? instant(Number(text)) : text);
 
+const UNITS = { s: 'seconds', m: 'minutes', h: 'hours', d: 'days', w: 'weeks', M: 'months', Q: 'quarters', y: 'years' };
+
 /** What the button says of a range. */
-function label(from, to) {
-  return RANGES.find(([f, t]) => f === from && t === to)?.[2] ?? `${shown(from)} to ${shown(to)}`;
+export function label(from, to) {
+  const known = RANGES.find(([f, t]) => f === from && t === to)?.[2];
+  if (known) return known;
+  const [, count, unit] = (to === 'now' && from.match(/^now-(\d*)([smhdwMQy])(?:\/[smhdwMQy])?$/)) || [];
+  if (unit) return Number(count || 1) === 1 ? `Last ${UNITS[unit].slice(0, -1)}` : `Last ${count} ${UNITS[unit]}`;
+  return `${shown(from)} to ${shown(to)}`;
 }
 
 /** The button; `choose(from, to)` is called with what was chosen. */

@@ -2,7 +2,7 @@
 
 import { series } from '../field.js';
 import { text, tick } from '../format.js';
-import { chart, colors, tip, tooltip, valueAxis } from './chart.js';
+import { chart, colors, durationAxis, tip, tooltip, valueAxis } from './chart.js';
 
 export function barchart(panel, body) {
   return chart(body, (data, hidden) => {
@@ -19,6 +19,7 @@ export function barchart(panel, body) {
     const value = valueAxis(theme, {
       min: all[0]?.config.min ?? 0, name: lies ? undefined : all[0]?.config.custom.axisLabel,
       minInterval: shown.every((one) => one.config.unit === 'none') ? 1 : undefined,
+      ...(all[0]?.config.unit === 's' ? durationAxis(data.rows.flatMap((row) => shown.map((one) => row[one.at]))) : {}),
       axisLabel: { formatter: (one) => tick(one, all[0]) },
     });
     const stacked = panel.options.stacking === 'normal';

@@ -1,7 +1,7 @@
 // What all charts share: the library's life, colours of the theme, tooltip, legend.
 
 import { el, svg } from '../dom.js';
-import { text } from '../format.js';
+import { durationUnit, text } from '../format.js';
 
 /** More points than this are drawn on a canvas. */
 const SVG_POINTS = 2000;
@@ -19,7 +19,7 @@ const DASHES = { solid: '', dash: '6 3', dot: '2 3' };
 export function sample(one) {
   return one.bars
     ? svg('svg', { viewBox: '0 0 20 10', 'aria-hidden': 'true' }, svg('rect', { x: 3, y: 1, width: 14, height: 8, rx: 2, fill: one.color }))
-    : svg('svg', { viewBox: '0 0 20 10', 'aria-hidden': 'true' }, svg('path', { d: 'M1 5h18', stroke: one.color, 'stroke-width': 2.5, 'stroke-dasharray': one.dash?.join(' ') || DASHES[one.fill] || '' }));
+    : svg('svg', { viewBox: '0 0 36 10', class: 'sample-line', 'aria-hidden': 'true' }, svg('path', { d: 'M1 5h34', stroke: one.color, 'stroke-width': 2.5, 'stroke-dasharray': one.dash?.join(' ') || DASHES[one.fill] || '' }));
 }
 
 /** A tooltip's content as elements: nothing of the data is ever markup. */
@@ -39,12 +39,44 @@ export function tooltip(content, trigger = 'axis') {
   };
 }
 
+/** Ticks that people count durations in, in seconds. */
+const DURATION_TICKS = [0.1, 1, 10, 60, 600, 3600, 6 * 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400];
+const COARSE_TICKS = [0.1, 1, 60, 3600, 86400, 30 * 86400, 365 * 86400];
+
+/** Where a value lies on a logarithmic axis. */
+export const onLog = (value) => (value === null ? null : Math.log10(Math.max(value, DURATION_TICKS[0])));
+
+/** A logarithmic axis over durations: its ends are ticks, and so few that each has its label. */
+export function logAxis(values) {
+  const positive = values.filter((value) => value > 0);
+  const within = (ticks) => {
+    const first = Math.max(0, ticks.findLastIndex((one) => one <= Math.min(...positive)));
+    const last = ticks.findIndex((one) => one >= Math.max(...positive));
+    return ticks.slice(Math.min(first, (last < 0 ? ticks.length : last) - 1), last < 0 ? undefined : last + 1);
+  };
+  let ticks = positive.length ? within(DURATION_TICKS) : [1, 60];
+  if (ticks.length > 6) ticks = within(COARSE_TICKS);
+  const customValues = ticks.map(onLog);
+  return { min: customValues[0], max: customValues.at(-1), axisLabel: { customValues }, axisTick: { show: false, customValues }, splitLine: { customValues } };
+}
+
+/** Ends and steps of an even axis over durations, round in the unit that suits the greatest. */
+export function durationAxis(values) {
+  const greatest = Math.max(...values, 0);
+  const [by] = durationUnit(greatest);
+  const rough = Math.max(greatest / by, 0.001) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const interval = by * power * [1, 2, 5, 10].find((one) => one * power >= rough * 0.999);
+  return { interval, max: Math.max(1, Math.ceil(greatest / interval - 1e-9)) * interval };
+}
+
 /** Axis of values. */
 export function valueAxis(theme, more = {}) {
   return {
     type: 'value', splitNumber: 4, axisLine: { show: false }, axisTick: { show: false },
-    splitLine: { lineStyle: { color: theme.grid } }, nameLocation: 'end', nameGap: 10,
+    nameLocation: 'end', nameGap: 10,
     nameTextStyle: { color: theme.muted, fontSize: 11, align: 'left' }, ...more,
+    splitLine: { lineStyle: { color: theme.grid }, ...more.splitLine },
     axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true, ...more.axisLabel },
   };
 }

@@ -1,7 +1,7 @@
 // Rows as an HTML table: for table panels, and as the other face of every chart.
 
 import { el, icon } from '../dom.js';
-import { fields, step } from '../field.js';
+import { fields, shortNames, step } from '../field.js';
 import { text } from '../format.js';
 import { anchor, fill } from '../links.js';
 
@@ -16,9 +16,9 @@ function compare(a, b) {
   return typeof a === 'string' ? a.localeCompare(b) : a - b;
 }
 
-function cell(row, field, all, chosen) {
+function cell(row, field, all, chosen, short) {
   const value = row[field.at];
-  const shown = text(value, field);
+  const shown = field.name === 'repository' ? short(text(value, field)) : text(value, field);
   const link = field.config.links?.[0];
   const isLinked = link && value !== null && value !== '';
   const written = /^https?:\/\//.test(shown) ? `${new URL(shown).host} ↗` : shown;
@@ -42,7 +42,9 @@ export function rows(panel, chosenOf, label) {
   function draw() {
     const { data, all } = shown;
     const total = all.find((field) => field.name === 'of_total');
-    const visible = all.filter((field) => field !== total);
+    const visible = all.filter((field) => field !== total && !field.config.custom?.hidden);
+    const named = all.find((field) => field.name === 'repository');
+    const short = shortNames(named ? data.rows.map((row) => row[named.at]) : []);
     const ordered = [...data.rows];
     if (sort) {
       const field = visible.find((one) => one.title === sort.title);
@@ -62,7 +64,7 @@ export function rows(panel, chosenOf, label) {
     }
     if (focused) [...head.querySelectorAll('button')].find((one) => one.dataset.title === focused)?.focus();
     const at = body.contains(document.activeElement) && document.activeElement.href;
-    body.replaceChildren(...ordered.map((row) => el('tr', {}, ...visible.map((field) => cell(row, field, all, chosenOf())))));
+    body.replaceChildren(...ordered.map((row) => el('tr', {}, ...visible.map((field) => cell(row, field, all, chosenOf(), short)))));
     if (at) [...body.querySelectorAll('a')].find((one) => one.href === at)?.focus();
     const count = total ? data.rows[0]?.[total.at] : null;
     foot.hidden = !count;

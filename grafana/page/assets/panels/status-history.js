@@ -1,6 +1,6 @@
 // Cells by name and time, coloured by thresholds; a cell that is not covered stays empty.
 
-import { series, step } from '../field.js';
+import { series, shortNames, step } from '../field.js';
 import { day, text } from '../format.js';
 import { chart, colors, tip, tooltip } from './chart.js';
 
@@ -16,13 +16,17 @@ export function statusHistory(panel, body) {
       if (value === null || value === undefined) return;
       cells.push({ value: [x, y, value], itemStyle: { color: step(value, one.config)?.color ?? theme.axis } });
     }));
-    const width = body.clientWidth < 520 ? 96 : 190;
+    const width = body.clientWidth < 520 ? 130 : 190;
+    const short = shortNames(all.map((one) => one.title));
+    // The end of a name tells repositories apart, so that the begin is left out.
+    const most = Math.floor(width / 7);
+    const named = (title) => { const name = short(title); return name.length > most ? `…${name.slice(1 - most)}` : name; };
     const option = {
       grid: { left: 4, right: 8, top: 6, bottom: 2, containLabel: true },
       xAxis: { type: 'category', data: times, axisTick: { show: false }, axisLine: { show: false }, splitArea: { show: false },
         axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true, formatter: (value) => day(Number(value)).slice(5) } },
       yAxis: { type: 'category', data: all.map((one) => one.title), inverse: true, axisTick: { show: false }, axisLine: { show: false },
-        axisLabel: { color: theme.text, fontSize: 11.5, width, overflow: 'truncate', interval: 0 } },
+        axisLabel: { color: theme.text, fontSize: 11.5, interval: 0, formatter: named } },
       series: [{ type: 'heatmap', data: cells, itemStyle: { borderColor: theme.panel, borderWidth: 2, borderRadius: 3 }, emphasis: { itemStyle: { borderColor: theme.text, borderWidth: 1 } } }],
       visualMap: { show: false, min: 0, max: 1, inRange: { opacity: [1, 1] } },
       tooltip: tooltip(({ value }) => tip(day(times[value[0]]), [{ one: { ...all[value[1]], bars: true, color: step(value[2], all[value[1]].config)?.color }, value: value[2] }]), 'item'),

@@ -2,7 +2,7 @@
 
 import { series } from '../field.js';
 import { day, instant, text, tick } from '../format.js';
-import { chart, colors, tip, tooltip, valueAxis } from './chart.js';
+import { chart, colors, durationAxis, logAxis, onLog, tip, tooltip, valueAxis } from './chart.js';
 
 const DAY = 86_400_000;
 
@@ -63,10 +63,15 @@ export function timeseries(panel, body, context) {
     const isEven = isBars || isBucketed || isDaily;
     const isMonthly = isDaily && times.length > 75;
     const shown = all.filter((one) => !hidden.has(one.name));
-    const drawn = shown.flatMap((one) => drawnSeries(one, times, byTime, running, isEven, theme));
     const unit = all[0];
+    const isLog = unit?.config.custom.scaleDistribution?.type === 'log';
+    // A bucket that still runs may hold one odd value: it does not set the axis.
+    const settled = times.filter((time) => time !== running || times.length === 1);
+    const values = settled.flatMap((time) => shown.map((one) => byTime.get(time)?.[one.at] ?? null)).filter((value) => value !== null);
+    const axis = isLog ? logAxis(values) : unit?.config.unit === 's' ? durationAxis(values) : bounds(unit, values);
+    const drawn = shown.flatMap((one) => drawnSeries(one, times, byTime, running, isEven, theme, isLog ? (value) => (value === null ? null : Math.max(onLog(value), axis.min)) : (value) => value));
     const option = {
-      grid: { left: 4, right: 12, top: unit?.config.custom.axisLabel ? 26 : 12, bottom: 4, containLabel: true },
+      grid: { left: 4, right: 16, top: unit?.config.custom.axisLabel ? 26 : 12, bottom: 4, containLabel: true },
       xAxis: isEven ? {
         type: 'category', data: times, boundaryGap: isBars, axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } },
         axisLabel: {
@@ -79,9 +84,8 @@ export function timeseries(panel, body, context) {
         splitLine: { show: false },
       },
       yAxis: valueAxis(theme, {
-        min: unit?.config.min, scale: unit?.config.min === undefined, max: unit?.config.max, name: unit?.config.custom.axisLabel,
-        minInterval: shown.every((one) => one.config.unit === 'none') ? 1 : undefined,
-        axisLabel: { formatter: (value) => tick(value, unit) },
+        name: unit?.config.custom.axisLabel, minInterval: shown.every((one) => one.config.unit === 'none') ? 1 : undefined, ...axis,
+        axisLabel: { ...axis.axisLabel, formatter: (value) => tick(isLog ? Number((10 ** value).toPrecision(6)) : value, unit) },
       }),
       series: drawn,
       tooltip: tooltip((parameters) => {
@@ -94,10 +98,19 @@ export function timeseries(panel, body, context) {
   });
 }
 
+/** Ends of an axis as the file sets them; a soft least value gives way to a lesser one. */
+function bounds(unit, values) {
+  const { min, max, custom } = unit?.config ?? { custom: {} };
+  const soft = custom.axisSoftMin === undefined ? undefined : Math.min(custom.axisSoftMin, ...values);
+  const least = min ?? soft;
+  const interval = least === undefined || max === undefined ? undefined : (max - least) / 4;
+  return { min: least, max, interval, scale: least === undefined };
+}
+
 /** A series as the library wants it; with a bucket still running, its last step apart. */
-function drawnSeries(one, times, byTime, running, isEven, theme) {
+function drawnSeries(one, times, byTime, running, isEven, theme, scaled) {
   const custom = one.config.custom;
-  const value = (time) => byTime.get(time)?.[one.at] ?? null;
+  const value = (time) => scaled(byTime.get(time)?.[one.at] ?? null);
   if (one.bars) {
     return [{
       type: 'bar', name: one.name, stack: custom.stacking?.mode === 'normal' ? custom.stacking.group : undefined,

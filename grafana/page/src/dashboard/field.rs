@@ -58,18 +58,12 @@ pub enum Unit {
     /// 0.5 is written 50 %.
     #[serde(rename = "percentunit")]
     PercentUnit,
-    /// Seconds.
+    /// Seconds, written in the unit that suits them.
     #[serde(rename = "s")]
     Seconds,
     /// Bytes.
     #[serde(rename = "bytes")]
     Bytes,
-    /// Hours, never turned into weeks.
-    #[serde(rename = "suffix:h")]
-    Hours,
-    /// Days, never turned into weeks.
-    #[serde(rename = "suffix:d")]
-    Days,
     /// A date.
     #[serde(rename = "time:YYYY-MM-DD")]
     Date,
@@ -243,6 +237,15 @@ pub struct Custom {
     /// Text at the axis.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub axis_label: Option<String>,
+    /// Scale of the axis; without it, it is even.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale_distribution: Option<ScaleDistribution>,
+    /// Least value of the axis, unless a lesser one is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub axis_soft_min: Option<f64>,
+    /// A table's column that only links use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<bool>,
     /// Alignment of a table's column.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub align: Option<Align>,
@@ -305,6 +308,25 @@ pub enum StackingMode {
     None,
     /// On each other.
     Normal,
+}
+
+/// Scale of an axis.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScaleDistribution {
+    /// Always logarithmic.
+    #[serde(rename = "type")]
+    pub kind: Scale,
+    /// Base of the logarithm.
+    pub log: u32,
+}
+
+/// Kind of a scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scale {
+    /// Equal ratios lie equally far apart.
+    Log,
 }
 
 /// Points on a line.
@@ -438,6 +460,9 @@ pub enum Property {
     /// See [`Custom::stacking`].
     #[serde(rename = "custom.stacking")]
     Stacking(Stacking),
+    /// See [`Custom::hidden`].
+    #[serde(rename = "custom.hidden")]
+    Hidden(bool),
     /// See [`Custom::align`].
     #[serde(rename = "custom.align")]
     Align(Align),

@@ -6,6 +6,9 @@
 //! value holds is never read again, so a value that looks like a macro stays a value. For every
 //! other value the two give the same text, but for one thing: the data source's `singlequote`
 //! leaves `\` as it is, and here it is escaped (`a\` would otherwise swallow the closing quote).
+//!
+//! `now('UTC')` and `now64(3, 'UTC')` become the page's own time, which is the demo's in a demo: what
+//! "now" is must be one thing for ranges, ages and figures as of now.
 
 mod arguments;
 mod singlequote;
@@ -43,6 +46,8 @@ pub struct Bindings {
     pub to_seconds: i64,
     /// Seconds between two points of a chart, at least 1.
     pub interval_seconds: i64,
+    /// The page's time, in seconds since 1970: equal statements of one second are equal.
+    pub now_seconds: i64,
 }
 
 /// A query that cannot be filled in. Reaction: stop; the dashboard's file has to be mended.
@@ -74,7 +79,7 @@ pub fn expand(sql: &str, bindings: &Bindings) -> Result<String, Unfillable> {
     let mut filled = String::with_capacity(sql.len() + 64);
     let mut rest = sql;
     while let Some(at) = rest.find('$') {
-        filled.push_str(&rest[..at]);
+        filled.push_str(&at_now(&rest[..at], bindings.now_seconds));
         rest = &rest[at..];
         rest = if let Some(variable) = rest.strip_prefix("${") {
             variable_reference(variable, bindings, &mut filled)?
@@ -84,8 +89,18 @@ pub fn expand(sql: &str, bindings: &Bindings) -> Result<String, Unfillable> {
             return Err(Unfillable::Unknown(beginning(rest)));
         };
     }
-    filled.push_str(rest);
+    filled.push_str(&at_now(rest, bindings.now_seconds));
     Ok(filled)
+}
+
+/// The file's text with the page's time for "now".
+fn at_now(text: &str, seconds: i64) -> String {
+    let (fine, coarse) = (
+        format!("toDateTime64({seconds}, 3, 'UTC')"),
+        format!("toDateTime({seconds}, 'UTC')"),
+    );
+    text.replace("now64(3, 'UTC')", &fine)
+        .replace("now('UTC')", &coarse)
 }
 
 /// `name:singlequote}` and what follows.
@@ -197,6 +212,7 @@ mod tests {
             from_seconds: 1_772_582_400,
             to_seconds: 1_772_668_800,
             interval_seconds: 0,
+            now_seconds: 1_772_668_800,
         }
     }
 
@@ -222,6 +238,11 @@ mod tests {
             ),
             ("$__interval_s", "1"),
             ("SELECT 1", "SELECT 1"),
+            (
+                "now('UTC') < $__toTime OR now64(3, 'UTC')",
+                "toDateTime(1772668800, 'UTC') < toDateTime(1772668800) OR \
+                 toDateTime64(1772668800, 3, 'UTC')",
+            ),
         ] {
             assert_eq!(expand(text, &bindings(Selection::All)).unwrap(), filled);
         }
@@ -256,6 +277,7 @@ mod tests {
             ("<b>", "'<b>'"),
             ("${repository:singlequote}", "'${repository:singlequote}'"),
             ("$__toTime", "'$__toTime'"),
+            ("now('UTC')", r"'now(\'UTC\')'"),
         ] {
             let bindings = bindings(some(&[value]));
             assert_eq!(

@@ -73,9 +73,9 @@ pub(super) async fn variables(
     Query(parameters): Parameters,
 ) -> Result<Json<Chosen>, Problem> {
     let dashboard = find(&page, &uid)?;
-    let now = Timestamp::now();
+    let now = page.now();
     let (range, named) = read(dashboard, parameters, now)?;
-    let (variables, _) = resolve(dashboard, &named, range, &page.store).await?;
+    let (variables, _) = resolve(dashboard, &named, (range, now), &page.store).await?;
     Ok(Json(Chosen {
         from_millis: range.from_millis,
         to_millis: range.to_millis,
@@ -97,8 +97,9 @@ pub(super) async fn data(
         .targets
         .first()
         .ok_or_else(|| Problem::not_found("query"))?;
-    let (range, named) = read(dashboard, parameters, Timestamp::now())?;
-    let (_, bindings) = resolve(dashboard, &named, range, &page.store).await?;
+    let now = page.now();
+    let (range, named) = read(dashboard, parameters, now)?;
+    let (_, bindings) = resolve(dashboard, &named, (range, now), &page.store).await?;
     let sql = expand(&target.raw_sql, &bindings)?;
     let answer = page.store.ask(&sql).await.inspect_err(|error| {
         if let NoAnswer::Failed(reason) = error {

@@ -3,7 +3,7 @@
 //! | route | answers |
 //! |---|---|
 //! | `GET /` | redirects to the overview |
-//! | `GET /d/{uid}` | the page; its address holds time range and variables, as Grafana's does |
+//! | `GET /d/{uid}` | the page; its address holds time range and variables, as Grafana's does. `/d/overview` and the like, of before names were prefixed, redirect |
 //! | `GET /assets/{*path}` | scripts and styles, from the binary |
 //! | `GET /api/dashboards` | titles for the navigation |
 //! | `GET /api/dashboards/{uid}` | a dashboard without its statements |
@@ -23,15 +23,21 @@ use crate::Library;
 use crate::dashboard::Refused;
 use crate::query::{Store, StoreOptions};
 use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Uri};
 use axum::middleware::map_response;
-use axum::response::Redirect;
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// What the process tells of itself, asked for every two seconds by each open page:
 /// `{"title": "Demo", "items": [{"label": "Events/s", "value": 212, "state": "ok"}]}`, where a
 /// value is a number or a text, and a state (`ok`, `warn`, `bad`) may be left out.
 pub type StatusSource = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
+
+/// The page's time, in milliseconds since 1970: what `now` in ranges and in queries is.
+pub type PageClock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// What the page needs.
 #[derive(Clone)]
@@ -40,6 +46,8 @@ pub struct PageOptions {
     pub store: StoreOptions,
     /// Fills the live strip; none hides it.
     pub status: Option<StatusSource>,
+    /// The page's time; none is the wall clock.
+    pub clock: Option<PageClock>,
 }
 
 /// Why there is no page. Reaction: stop.
@@ -58,6 +66,31 @@ struct Page {
     library: Library,
     store: Store,
     status: Option<StatusSource>,
+    clock: Option<PageClock>,
+}
+
+impl Page {
+    fn now(&self) -> Timestamp {
+        let told = self.clock.as_ref().map(|clock| clock());
+        let told = told.and_then(|millis| Timestamp::from_millisecond(millis).ok());
+        told.unwrap_or_else(Timestamp::now)
+    }
+}
+
+/// The page of any dashboard: its script reads which from the address. Addresses of before names
+/// were prefixed lead to the same dashboard.
+async fn dashboard_page(
+    State(page): State<Arc<Page>>,
+    uri: Uri,
+    uid: Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let named = format!("gapless-{}", uid.as_str());
+    if page.library.dashboard(&named).is_none() {
+        return assets::page(headers).await;
+    }
+    let query = uri.query().map(|query| format!("?{query}"));
+    Redirect::permanent(&format!("/d/{named}{}", query.unwrap_or_default())).into_response()
 }
 
 /// The page's routes, see the module.
@@ -69,10 +102,14 @@ pub fn page_router(options: PageOptions) -> Result<Router, NoPage> {
         library: Library::load()?,
         store: Store::new(options.store)?,
         status: options.status,
+        clock: options.clock,
     };
     Ok(Router::new()
-        .route("/", get(|| async { Redirect::temporary("/d/overview") }))
-        .route("/d/{uid}", get(assets::page))
+        .route(
+            "/",
+            get(|| async { Redirect::temporary("/d/gapless-overview") }),
+        )
+        .route("/d/{uid}", get(dashboard_page))
         .route("/assets/{*path}", get(assets::asset))
         .route("/api/dashboards", get(figures::dashboards))
         .route("/api/dashboards/{uid}", get(figures::dashboard))

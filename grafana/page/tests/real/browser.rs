@@ -19,6 +19,7 @@ async fn served(store: Option<&Store>) -> Option<String> {
     let page = page_router(PageOptions {
         store: store.reader(),
         status: Some(status),
+        clock: None,
     });
     let page = page.expect("the dashboards are allowed");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
@@ -121,7 +122,12 @@ async fn an_empty_store_gives_empty_panels_and_no_error() {
         return;
     };
     in_browser(address, |browser, address| {
-        for uid in ["overview", "pull-requests", "issues", "completeness"] {
+        for uid in [
+            "gapless-overview",
+            "gapless-pull-requests",
+            "gapless-issues",
+            "gapless-completeness",
+        ] {
             browser.look(1440, 900, "light");
             browser.open(&format!("{address}/d/{uid}"));
             keep(&format!("{uid}-empty.png"), &browser.screenshot());
@@ -149,7 +155,7 @@ async fn the_address_restores_all_and_controls_change_it() {
         browser.look(1440, 900, "light");
         let asked = "from=now-28d&to=now&var-organisation=acme&var-repository=acme%2Fapi\
                      &var-author=%24__all&var-bucket=day&var-bots=1";
-        browser.open(&format!("{address}/d/overview?{asked}"));
+        browser.open(&format!("{address}/d/gapless-overview?{asked}"));
         let bar = browser.evaluate("document.querySelector('.head').innerText");
         for shown in ["Last 28 days", "acme/api", "Day"] {
             assert!(bar.as_str().is_some_and(|text| text.contains(shown)), "no {shown} in {bar}");
@@ -178,7 +184,7 @@ async fn the_keyboard_reaches_every_control_and_a_chart_has_a_table_and_a_csv() 
     };
     in_browser(address, |browser, address| {
         browser.look(1440, 900, "dark");
-        browser.open(&format!("{address}/d/issues"));
+        browser.open(&format!("{address}/d/gapless-issues"));
         let mut reached = Vec::new();
         for _ in 0..120 {
             press(browser, "Tab");
@@ -194,7 +200,7 @@ async fn the_keyboard_reaches_every_control_and_a_chart_has_a_table_and_a_csv() 
         press(browser, "Enter");
         press(browser, "Enter");
         let table = browser.evaluate("document.querySelectorAll('#panel-22 tbody tr').length");
-        let days = browser.evaluate("fetch('/api/dashboards/issues/panels/22/data').then((one) => one.json()).then((one) => one.rows.length)");
+        let days = browser.evaluate("fetch('/api/dashboards/gapless-issues/panels/22/data').then((one) => one.json()).then((one) => one.rows.length)");
         assert!(table.as_i64().is_some_and(|count| count > 100), "{table}");
         assert_eq!(table, days);
         let label = browser.evaluate("document.querySelector('#panel-20 .chart').getAttribute('aria-label')");
@@ -212,7 +218,7 @@ async fn an_answer_that_ends_early_is_told_in_a_sentence_and_an_aborted_one_is_n
         return;
     };
     in_browser(address, |browser, address| {
-        browser.open(&format!("{address}/d/overview"));
+        browser.open(&format!("{address}/d/gapless-overview"));
         for (response, told) in [
             (
                 "new Response('{\"rows\": [[')",
@@ -238,7 +244,7 @@ async fn an_answer_that_ends_early_is_told_in_a_sentence_and_an_aborted_one_is_n
                     const real = window.fetch;
                     window.fetch = async () => ({response});
                     try {{
-                        return JSON.stringify(await data('overview', 10, ''));
+                        return JSON.stringify(await data('gapless-overview', 10, ''));
                     }} catch (error) {{
                         return error instanceof Failure ? `Failure: ${{error.message}}` : error.name;
                     }} finally {{

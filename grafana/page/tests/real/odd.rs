@@ -1,7 +1,7 @@
 //! Rows of cases that are rare: an owner each, so that a test chooses its own by organisation.
 
 /// Writes them.
-pub(crate) const STATEMENTS: [&str; 12] = [
+pub(crate) const STATEMENTS: [&str; 15] = [
     // Of 25,000 authors, each opened one pull request more than the one before.
     "INSERT INTO gapless_1.repositories (host, repository_id, repository, owner, presence, version) \
      VALUES ('github.com', 1, 'crowd/town', 'crowd', 'alive', 1)",
@@ -32,9 +32,10 @@ pub(crate) const STATEMENTS: [&str; 12] = [
      (0, 'renamed', NULL, 0), (1, 'old', 'old/old', 3), (2, 'renamed', 'renamed/new', 3))",
     // A pull request and an issue, open since long ago, in a repository that is there and in one
     // that was deleted.
-    "INSERT INTO gapless_1.repositories (host, repository_id, repository, owner, presence, version) \
-     VALUES ('github.com', 4, 'left/here', 'left', 'unreachable', 1), \
-     ('github.com', 5, 'left/gone', 'left', 'gone', 1)",
+    "INSERT INTO gapless_1.repositories (host, repository_id, repository, owner, presence, \
+     first_seen_at, listed_until, version) SELECT 'github.com', 4 + number, \
+     ['left/here', 'left/gone'][number + 1], 'left', ['unreachable', 'gone'][number + 1], \
+     now64(3) - 120 * 86400, now64(3), 1 FROM numbers(2)",
     "INSERT INTO gapless_1.pull_requests (host, repository_id, repository, number, state, \
      ready_at, version) SELECT 'github.com', 4 + number, 'as/then', 1, 'open', \
      now64(3) - 100 * 86400, 1 FROM numbers(2)",
@@ -47,4 +48,17 @@ pub(crate) const STATEMENTS: [&str; 12] = [
     "INSERT INTO gapless_1.issues_daily (host, repository_id, repository, day, opened, \
      open_delta, awaiting_30_delta, awaiting_90_delta, version) SELECT 'github.com', 4 + number, \
      'as/then', toDate(now('UTC')) - 100, 1, 1, 1, 1, 1 FROM numbers(2)",
+    // Open pull requests that were all first ready 200 days ago: one has waited ever since, one was
+    // reopened 20 days ago, one is a draft again. An issue that was reopened 20 days ago.
+    "INSERT INTO gapless_1.repositories (host, repository_id, repository, owner, presence, \
+     first_seen_at, listed_until, version) VALUES ('github.com', 6, 'turns/again', 'turns', 'alive', \
+     now64(3) - 210 * 86400, now64(3), 1)",
+    "INSERT INTO gapless_1.pull_requests (host, repository_id, repository, number, state, ready_at, \
+     version, daily.day, daily.awaiting_10_delta) SELECT 'github.com', 6, 'turns/again', number, \
+     'open', now64(3) - 200 * 86400, 1, arrayMap(ago -> toDate(now('UTC')) - ago, ago), delta FROM VALUES( \
+     'number Int64, ago Array(Int64), delta Array(Int64)', \
+     (1, [190], [1]), (2, [190, 150, 10], [1, -1, 1]), (3, [190, 30], [1, -1]))",
+    "INSERT INTO gapless_1.issues (host, repository_id, repository, number, state, created_at, \
+     version, daily.day, daily.awaiting_10_delta) SELECT 'github.com', 6, 'turns/again', 4, 'open', \
+     now64(3) - 200 * 86400, 1, arrayMap(ago -> toDate(now('UTC')) - ago, [190, 150, 10]), [1, -1, 1]",
 ];

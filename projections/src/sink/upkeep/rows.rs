@@ -1,11 +1,11 @@
-//! Writes the rows of one table again, from its topic.
+//! Writes the rows of one table again, from its topics.
 
 use super::keeper::Context;
-use crate::catalogue::topic_of;
+use crate::catalogue::topics_of;
 use crate::sink::clickhouse::ClickHouse;
 use crate::sink::projector::{Bounds, Projector, Record, Refused};
 use crate::sink::service::consumer::{Consumer, connect_for_rebuild};
-use crate::sink::step::{Step, StepKind, Store};
+use crate::sink::step::{Step, Store};
 use crate::table::Table;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -29,7 +29,7 @@ const ALL: Bounds = Bounds {
 /// How far a rebuild is.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
-    /// Next offset of each partition; all before is stored.
+    /// Next offset of each partition of each topic, in order; all before is stored.
     pub(super) positions: Vec<i64>,
     /// Records read and stored.
     pub(super) read: u64,
@@ -38,14 +38,16 @@ pub(super) struct Progress {
 }
 
 /// What is to be read of a partition.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Span {
+    topic: String,
+    partition: i32,
     low: i64,
     next: i64,
     until: i64,
 }
 
-/// Writes all rows of `table` that its topic tells until now, from `positions` on; tells `progress`
+/// Writes all rows of `table` that its topics tell until now, from `positions` on; tells `progress`
 /// what is stored.
 ///
 /// # Errors
@@ -56,14 +58,15 @@ pub(super) async fn write_rows(
     positions: Vec<i64>,
     progress: &watch::Sender<Progress>,
 ) -> Result<(), String> {
-    let topic = topic_of(table, &context.options.topics);
+    let topics = topics_of(table, &context.options.topics);
     let consumer = connect_for_rebuild(&context.options).map_err(|error| error.to_string())?;
-    let (client, name) = (Arc::clone(&consumer), topic.clone());
-    let partitions = context.options.topics.partitions;
-    let spans =
-        tokio::task::spawn_blocking(move || assign(&client, &name, partitions, &positions)).await;
+    let (client, partitions) = (Arc::clone(&consumer), context.options.topics.partitions);
+    let names = topics.clone();
+    let asked = move || spans(&client, &names, partitions, &positions);
+    let spans = tokio::task::spawn_blocking(asked).await;
     let spans = spans.map_err(|panic| panic.to_string())?;
     let mut reading = Reading {
+        table,
         store: ClickHouse::new(
             &context.options.clickhouse,
             context.options.topics.generation,
@@ -73,34 +76,39 @@ pub(super) async fn write_rows(
         progress,
     };
     reading.tell();
-    let ended = reading.read(&consumer, &topic).await;
+    let ended = reading.read_all(&consumer, &topics).await;
     // Closing a client blocks for a moment.
     let _ = tokio::task::spawn_blocking(move || drop(consumer)).await;
     ended
 }
 
-/// Has `consumer` read each partition of `topic` from its position on. Blocks.
-fn assign(
+/// What is to be read of each partition of `topics`. Blocks.
+fn spans(
     consumer: &Consumer,
-    topic: &str,
+    topics: &[String],
     partitions: i32,
     positions: &[i64],
 ) -> KafkaResult<Vec<Span>> {
-    let (mut list, mut spans) = (TopicPartitionList::new(), Vec::new());
-    for (partition, place) in (0..partitions).zip(0_usize..) {
-        let (low, until) = consumer.fetch_watermarks(topic, partition, ANSWER_TIMEOUT)?;
-        let position = positions.get(place).copied().unwrap_or(0);
-        let next = position.clamp(low, until.max(low));
-        if next < until {
-            list.add_partition_offset(topic, partition, Offset::Offset(next))?;
+    let mut spans = Vec::new();
+    for topic in topics {
+        for partition in 0..partitions {
+            let (low, until) = consumer.fetch_watermarks(topic, partition, ANSWER_TIMEOUT)?;
+            let position = positions.get(spans.len()).copied().unwrap_or(0);
+            let next = position.clamp(low, until.max(low));
+            spans.push(Span {
+                topic: topic.clone(),
+                partition,
+                low,
+                next,
+                until,
+            });
         }
-        spans.push(Span { low, next, until });
     }
-    consumer.assign(&list)?;
     Ok(spans)
 }
 
 struct Reading<'a> {
+    table: &'static Table,
     store: ClickHouse,
     projector: Projector,
     spans: Vec<Span>,
@@ -108,13 +116,35 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// One topic after the other: where a partition ends, Kafka's client does not say of which topic.
+    async fn read_all(&mut self, consumer: &Consumer, topics: &[String]) -> Result<(), String> {
+        for topic in topics {
+            let mut list = TopicPartitionList::new();
+            for span in self.open(topic) {
+                let next = Offset::Offset(span.next);
+                let added = list.add_partition_offset(topic, span.partition, next);
+                added.map_err(|error| error.to_string())?;
+            }
+            let assigned = consumer.assign(&list);
+            assigned.map_err(|error| error.to_string())?;
+            self.read(consumer, topic).await?;
+        }
+        Ok(())
+    }
+
+    /// What is not yet read of `topic`.
+    fn open<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Span> {
+        let spans = self.spans.iter();
+        spans.filter(move |span| span.topic == topic && span.next < span.until)
+    }
+
     async fn read(&mut self, consumer: &Consumer, topic: &str) -> Result<(), String> {
-        while self.spans.iter().any(|span| span.next < span.until) {
+        while self.open(topic).next().is_some() {
             match consumer.recv().await {
                 Ok(message) => {
                     let (partition, offset) = (message.partition(), message.offset());
                     let pushed = self.projector.push(Record {
-                        topic,
+                        topic: message.topic(),
                         partition,
                         offset,
                         value: message.payload(),
@@ -122,35 +152,37 @@ impl Reading<'_> {
                     if let Err(error @ Refused::NewerState(_)) = pushed {
                         return Err(format!("{topic} {partition}/{offset}: {error}"));
                     }
-                    self.advance(partition, offset + 1);
+                    self.advance(message.topic(), partition, offset + 1);
                 }
                 // Compaction may have taken what was last.
-                Err(KafkaError::PartitionEOF(partition)) => self.advance(partition, i64::MAX),
+                Err(KafkaError::PartitionEOF(partition)) => {
+                    self.advance(topic, partition, i64::MAX);
+                }
                 Err(error) => return Err(error.to_string()),
             }
             if self.projector.is_full(&BOUNDS) {
-                self.store(&BOUNDS).await?;
+                self.store().await?;
             }
         }
-        self.store(&ALL).await
+        self.store().await
     }
 
-    fn advance(&mut self, partition: i32, next: i64) {
-        let place = usize::try_from(partition).ok();
-        if let Some(span) = place.and_then(|place| self.spans.get_mut(place)) {
+    fn advance(&mut self, topic: &str, partition: i32, next: i64) {
+        let mut spans = self.spans.iter_mut();
+        if let Some(span) = spans.find(|span| span.partition == partition && span.topic == topic) {
             span.next = next.min(span.until).max(span.next);
         }
     }
 
-    /// Stores the rows that were taken in, all of them: they are of one table.
-    async fn store(&mut self, bounds: &Bounds) -> Result<(), String> {
-        let steps = self.projector.take_full(bounds);
-        let rows = |step: &&Step| step.kind() == StepKind::Rows;
-        for step in steps.iter().filter(rows) {
-            let stored = self.store.execute(step).await;
-            stored.map_err(|error| error.to_string())?;
+    /// Stores all rows of the table that were taken in. Others are not written, and figures are
+    /// computed once, at the end.
+    async fn store(&mut self) -> Result<(), String> {
+        for step in self.projector.take_full(&ALL) {
+            if matches!(&step, Step::Insert(rows) if rows.table.name == self.table.name) {
+                let stored = self.store.execute(&step).await;
+                stored.map_err(|error| error.to_string())?;
+            }
         }
-        // Figures are computed once, at the end.
         self.projector.clear();
         self.tell();
         Ok(())
