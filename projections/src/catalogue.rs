@@ -66,23 +66,16 @@ pub static VIEWS: [&View; 9] = [
 
 /// Which of `topics` the rows of `table`, one of [`TABLES`], are made of.
 pub fn topics_of(table: &Table, topics: &Topics) -> Vec<String> {
-    let states: &[(&str, &[StateTopic])] = &[
-        (pull_requests::TABLE.name, &[StateTopic::PullRequests]),
-        (issues::TABLE.name, &[StateTopic::Issues]),
-        (repositories::TABLE.name, &[StateTopic::Repositories]),
-        (numbers::TABLE.name, &[StateTopic::Ledger]),
-        (gaps::TABLE.name, &[StateTopic::Gaps]),
-        (
-            names::TABLE.name,
-            &[
-                StateTopic::PullRequests,
-                StateTopic::Issues,
-                StateTopic::Repositories,
-            ],
-        ),
+    use StateTopic::{Gaps, Issues, Ledger, PullRequests, Repositories};
+    let states: [(&Table, &[StateTopic]); 6] = [
+        (&pull_requests::TABLE, &[PullRequests]),
+        (&issues::TABLE, &[Issues]),
+        (&repositories::TABLE, &[Repositories]),
+        (&numbers::TABLE, &[Ledger]),
+        (&gaps::TABLE, &[Gaps]),
+        (&names::TABLE, &[PullRequests, Issues, Repositories]),
     ];
-    let states = states.iter().find(|(name, _)| *name == table.name);
-    match states {
+    match states.iter().find(|(known, _)| known.name == table.name) {
         Some((_, states)) => states.iter().map(|state| topics.state(*state)).collect(),
         None => vec![topics.events()],
     }

@@ -12,7 +12,7 @@ use gapless_projections::sink::{
     ClickHouse, ClickHouseOptions, Options, Projector, Record, prepare,
 };
 use gapless_projections::table::{Table, Type};
-use gapless_schemas::{Codec, Detector, Topics};
+use gapless_schemas::{Codec, Detector, NameKind, Naming, Topics};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::FutureProducer;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
@@ -216,8 +216,16 @@ fn read_all(options: &Options, projector: &mut Projector) {
 /// What comes `number`th, of every kind in turn, for ever new and changed entities.
 fn fact(number: i64) -> Fact {
     let (entity, day) = (1 + number / 7 % 23, i32::try_from(number % 11).unwrap());
+    let mut named = pull_request(entity);
+    named.namings = vec![Naming {
+        kind: NameKind::Label,
+        id: entity,
+        name: format!("label {entity}"),
+        deleted: false,
+        told_at: at(0, number),
+    }];
     let fact = match number % 7 {
-        0 => Fact::PullRequest(pull_request(entity)),
+        0 => Fact::PullRequest(named),
         1 => Fact::PullRequest(merged(entity, day)),
         2 => Fact::Issue(issue(entity + 100)),
         3 => Fact::Repository(repository()),

@@ -29,7 +29,7 @@ const ALL: Bounds = Bounds {
 /// How far a rebuild is.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
-    /// Next offset of each partition of each topic, topic by topic; all before is stored.
+    /// Next offset of each partition of each topic, in order; all before is stored.
     pub(super) positions: Vec<i64>,
     /// Records read and stored.
     pub(super) read: u64,
@@ -37,7 +37,7 @@ pub(super) struct Progress {
     pub(super) left: u64,
 }
 
-/// What is to be read of a partition of a topic.
+/// What is to be read of a partition.
 #[derive(Clone, Debug)]
 struct Span {
     topic: String,
@@ -60,10 +60,10 @@ pub(super) async fn write_rows(
 ) -> Result<(), String> {
     let topics = topics_of(table, &context.options.topics);
     let consumer = connect_for_rebuild(&context.options).map_err(|error| error.to_string())?;
-    let client = Arc::clone(&consumer);
-    let partitions = context.options.topics.partitions;
-    let spans =
-        tokio::task::spawn_blocking(move || spans(&client, &topics, partitions, &positions)).await;
+    let (client, partitions) = (Arc::clone(&consumer), context.options.topics.partitions);
+    let names = topics.clone();
+    let asked = move || spans(&client, &names, partitions, &positions);
+    let spans = tokio::task::spawn_blocking(asked).await;
     let spans = spans.map_err(|panic| panic.to_string())?;
     let mut reading = Reading {
         table,
@@ -76,13 +76,13 @@ pub(super) async fn write_rows(
         progress,
     };
     reading.tell();
-    let ended = reading.read(&consumer).await;
+    let ended = reading.read_all(&consumer, &topics).await;
     // Closing a client blocks for a moment.
     let _ = tokio::task::spawn_blocking(move || drop(consumer)).await;
     ended
 }
 
-/// What is to be read of each partition of `topics`, from `positions` on. Blocks.
+/// What is to be read of each partition of `topics`. Blocks.
 fn spans(
     consumer: &Consumer,
     topics: &[String],
@@ -94,11 +94,12 @@ fn spans(
         for partition in 0..partitions {
             let (low, until) = consumer.fetch_watermarks(topic, partition, ANSWER_TIMEOUT)?;
             let position = positions.get(spans.len()).copied().unwrap_or(0);
+            let next = position.clamp(low, until.max(low));
             spans.push(Span {
                 topic: topic.clone(),
                 partition,
                 low,
-                next: position.clamp(low, until.max(low)),
+                next,
                 until,
             });
         }
@@ -115,40 +116,35 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Topic by topic: the client tells the end of a partition, and not of which topic.
-    async fn read(&mut self, consumer: &Consumer) -> Result<(), String> {
-        while let Some(open) = self.spans.iter().find(|span| span.next < span.until) {
-            let topic = open.topic.clone();
-            self.assign(consumer, &topic)
-                .map_err(|error| error.to_string())?;
-            self.read_topic(consumer, &topic).await?;
+    /// One topic after the other: where a partition ends, Kafka's client does not say of which topic.
+    async fn read_all(&mut self, consumer: &Consumer, topics: &[String]) -> Result<(), String> {
+        for topic in topics {
+            let mut list = TopicPartitionList::new();
+            for span in self.open(topic) {
+                let next = Offset::Offset(span.next);
+                let added = list.add_partition_offset(topic, span.partition, next);
+                added.map_err(|error| error.to_string())?;
+            }
+            let assigned = consumer.assign(&list);
+            assigned.map_err(|error| error.to_string())?;
+            self.read(consumer, topic).await?;
         }
-        self.store().await
+        Ok(())
     }
 
-    /// Has `consumer` read what is left of `topic`.
-    fn assign(&self, consumer: &Consumer, topic: &str) -> KafkaResult<()> {
-        let mut list = TopicPartitionList::new();
-        for span in self.spans_of(topic) {
-            list.add_partition_offset(topic, span.partition, Offset::Offset(span.next))?;
-        }
-        consumer.assign(&list)
-    }
-
-    fn spans_of(&self, topic: &str) -> impl Iterator<Item = &Span> {
+    /// What is not yet read of `topic`.
+    fn open<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Span> {
         let spans = self.spans.iter();
         spans.filter(move |span| span.topic == topic && span.next < span.until)
     }
 
-    async fn read_topic(&mut self, consumer: &Consumer, topic: &str) -> Result<(), String> {
-        while self.spans_of(topic).next().is_some() {
+    async fn read(&mut self, consumer: &Consumer, topic: &str) -> Result<(), String> {
+        while self.open(topic).next().is_some() {
             match consumer.recv().await {
-                // Of the topic before, which was being fetched.
-                Ok(message) if message.topic() != topic => {}
                 Ok(message) => {
                     let (partition, offset) = (message.partition(), message.offset());
                     let pushed = self.projector.push(Record {
-                        topic,
+                        topic: message.topic(),
                         partition,
                         offset,
                         value: message.payload(),
@@ -156,7 +152,7 @@ impl Reading<'_> {
                     if let Err(error @ Refused::NewerState(_)) = pushed {
                         return Err(format!("{topic} {partition}/{offset}: {error}"));
                     }
-                    self.advance(topic, partition, offset + 1);
+                    self.advance(message.topic(), partition, offset + 1);
                 }
                 // Compaction may have taken what was last.
                 Err(KafkaError::PartitionEOF(partition)) => {
@@ -168,29 +164,25 @@ impl Reading<'_> {
                 self.store().await?;
             }
         }
-        Ok(())
+        self.store().await
     }
 
     fn advance(&mut self, topic: &str, partition: i32, next: i64) {
         let mut spans = self.spans.iter_mut();
-        let span = spans.find(|span| span.partition == partition && span.topic == topic);
-        if let Some(span) = span {
+        if let Some(span) = spans.find(|span| span.partition == partition && span.topic == topic) {
             span.next = next.min(span.until).max(span.next);
         }
     }
 
-    /// Stores the rows that were taken in, of this table alone: records tell those of others too.
+    /// Stores all rows of the table that were taken in. Others are not written, and figures are
+    /// computed once, at the end.
     async fn store(&mut self) -> Result<(), String> {
-        let steps = self.projector.take_full(&ALL);
-        let own = |step: &&Step| match step {
-            Step::Insert(rows) => rows.table.name == self.table.name,
-            Step::Recompute(_) => false,
-        };
-        for step in steps.iter().filter(own) {
-            let stored = self.store.execute(step).await;
-            stored.map_err(|error| error.to_string())?;
+        for step in self.projector.take_full(&ALL) {
+            if matches!(&step, Step::Insert(rows) if rows.table.name == self.table.name) {
+                let stored = self.store.execute(&step).await;
+                stored.map_err(|error| error.to_string())?;
+            }
         }
-        // Figures are computed once, at the end.
         self.projector.clear();
         self.tell();
         Ok(())
