@@ -32,7 +32,7 @@ enum Action {
     },
     /// Shows one with the event that it is about.
     Show {
-        /// Its name as listed: PARTITION/OFFSET.
+        /// Its name as listed: PARTITION/OFFSET, of a listing's row PARTITION/OFFSET/ROW.
         name: String,
     },
     /// Appends the event again, which is right once the reason has been removed.
@@ -43,7 +43,7 @@ enum Action {
 
 #[derive(Args, Debug)]
 struct Which {
-    /// Names as listed: PARTITION/OFFSET.
+    /// Names as listed: PARTITION/OFFSET, of a listing's row PARTITION/OFFSET/ROW.
     #[arg(required_unless_present = "all")]
     names: Vec<String>,
     /// All that nobody has handled.
@@ -81,12 +81,8 @@ fn act(action: Action, access: &Access) -> Result<()> {
     }
 }
 
-fn name(entry: &Entry) -> String {
-    format!("{}/{}", entry.partition, entry.offset)
-}
-
 fn named<'a>(entries: &'a [Entry], wanted: &str) -> Result<&'a Entry> {
-    let found = entries.iter().find(|entry| name(entry) == wanted);
+    let found = entries.iter().find(|entry| entry.name() == wanted);
     found.with_context(|| {
         format!("there is no dead letter {wanted}: `gapless dlq list --all` lists them")
     })
@@ -94,7 +90,7 @@ fn named<'a>(entries: &'a [Entry], wanted: &str) -> Result<&'a Entry> {
 
 fn described(entry: &Entry) -> Value {
     json!({
-        "name": name(entry),
+        "name": entry.name(),
         "topic": entry.topic,
         "partition": entry.partition,
         "offset": entry.offset,
@@ -120,7 +116,7 @@ fn list(entries: &[Entry], all: bool, json: bool) -> Result<()> {
         let handled = entry.handled.map_or("", Handling::name);
         say!(
             "{:<12} {}  {:<8} {handled:<8} {}",
-            name(entry),
+            entry.name(),
             entry.at,
             entry.reason,
             entry.error
@@ -168,11 +164,11 @@ fn handle(access: &Access, entries: &[Entry], which: &Which, handling: Handling)
     };
     if let Some(done) = chosen.iter().find(|entry| entry.handled.is_some()) {
         let how = done.handled.map_or("", Handling::name);
-        bail!("the dead letter {} was {how} already", name(done));
+        bail!("the dead letter {} was {how} already", done.name());
     }
     for entry in &chosen {
         dead_letters::handle(access, entry, handling)?;
-        say!("{} {}", name(entry), handling.name());
+        say!("{} {}", entry.name(), handling.name());
     }
     if chosen.is_empty() {
         say!("nothing to do: every dead letter is handled");

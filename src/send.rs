@@ -72,27 +72,29 @@ impl Send {
         let told = told.transpose()?;
         let host = self.host.as_ref().map(|host| host.to_lowercase());
         if let (Some(url), Some(secret)) = (&self.url, &told) {
-            let mut options = SendOptions::new(url.clone(), secret.clone());
+            let mut options = SendOptions::new(url.clone(), vec![secret.clone()]);
             options.host = host.unwrap_or(options.host);
             return Ok(options);
         }
         let run = RunFile::find(&self.place.data_dir()?).await?;
         let first = run.webhook_secrets.first().map(|(host, _)| host.clone());
         let host = host.or(first).unwrap_or_else(|| PUBLIC_HOST.to_owned());
-        let known = || {
-            let mut secrets = run.webhook_secrets.iter();
-            let (_, secret) = secrets.find(|(of, _)| *of == host)?;
-            Some(Secret::new(secret))
-        };
-        let secret = told.or_else(known).with_context(|| {
-            let hosts: Vec<&str> = run.webhook_secrets.iter().map(|(host, _)| &**host).collect();
+        let known = run.webhook_secrets.iter().filter(|(of, _)| *of == host);
+        let known: Vec<Secret> = known.map(|(_, secret)| Secret::new(secret)).collect();
+        let secrets = told.map_or(known, |secret| vec![secret]);
+        anyhow::ensure!(!secrets.is_empty(), {
+            let hosts: Vec<&str> = run
+                .webhook_secrets
+                .iter()
+                .map(|(host, _)| &**host)
+                .collect();
             format!(
                 "there is no source {host} to sign for: name one of {} with --host, or the secret's \
                  file with --secret-file",
                 hosts.join(", ")
             )
-        })?;
-        let mut options = SendOptions::new(run.webhook_url(), secret);
+        });
+        let mut options = SendOptions::new(run.webhook_url(), secrets);
         options.host = host;
         // It is on this machine.
         options.through_proxy = false;
@@ -143,7 +145,7 @@ fn summary(report: &SendReport, took: Duration) -> ExitCode {
     }
     eprintln!(
         "gapless: {refused} deliveries were refused: 401 means another secret (each --host has \
-         its own), 413 a body over 25 MB, 400 a body that is no JSON object"
+         its own), 403 an owner whom no source with that secret names, 413 a body over 25 MB, 400 a body that is no JSON object"
     );
     ExitCode::FAILURE
 }

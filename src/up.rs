@@ -56,19 +56,27 @@ impl Up {
     }
 }
 
-/// Sources without a secret get the data folder's own; none where all have one.
+/// Sources without a secret get the data folder's own; none where something vouches for each. For an
+/// owner without a secret a source of its host without owner does: given one of its own, the owner
+/// would be lost to that.
 fn give_secret(
     data_dir: &std::path::Path,
     sources: &mut [SourceConfig],
 ) -> Result<Option<WebhookSecret>> {
-    if sources.iter().all(|source| !source.secrets.is_empty()) {
+    let vouching: Vec<String> = sources
+        .iter()
+        .filter(|source| source.owner.is_none() && source.has_secret())
+        .map(|source| source.host.clone())
+        .collect();
+    let mut lacking = sources
+        .iter_mut()
+        .filter(|source| !source.has_secret() && !vouching.contains(&source.host))
+        .peekable();
+    if lacking.peek().is_none() {
         return Ok(None);
     }
     let own = webhook_secret::read_or_make(data_dir)?;
-    for source in sources
-        .iter_mut()
-        .filter(|source| source.secrets.is_empty())
-    {
+    for source in lacking {
         source.secrets.push(own.secret.clone());
     }
     Ok(Some(own))
@@ -80,6 +88,14 @@ fn say_what_to_do(system: &System, sources: &[SourceConfig], own: Option<&Webhoo
     println!("  webhook  {webhook}");
     println!("  page     http://{}", system.operator_address());
     println!("  data     {}", system.places.data_dir.display());
+    let kafka_user = system.places.data_dir.join("kafka-user.json");
+    if kafka_user.exists() && !system.places.parts.is_empty() {
+        let kafka = &system.places.kafka.bootstrap_servers;
+        println!(
+            "  Kafka    {kafka}, user and password in {}",
+            kafka_user.display()
+        );
+    }
     match own {
         Some(own) => {
             println!("  secret   in {}", own.path.display());

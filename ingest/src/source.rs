@@ -31,13 +31,24 @@ pub struct SourceConfig {
     pub host: String,
     /// Organisation or user whose repositories are polled; none: webhooks only.
     pub owner: Option<String>,
-    /// Live webhook secrets: during a rotation the old and the new one. Each vouches for every
-    /// delivery of its host, because an App's hook covers many owners.
+    /// Live webhook secrets: during a rotation the old and the new one. They vouch for this owner's
+    /// deliveries; without an owner, for those of all owners of the host that no other source with a
+    /// secret names. An App's hook covers many owners: its secret stands in a source without one, or
+    /// in the sources of all of them.
     pub secrets: Vec<Secret>,
     /// Base of the REST API: `https://api.github.com`, or `https://HOST/api/v3` for a GHES.
     pub api_base_url: String,
     /// Token for the API; none: anonymous, public repositories only.
     pub token: Option<Secret>,
+}
+
+impl SourceConfig {
+    /// Whether anything vouches for its deliveries: an empty secret does not.
+    pub fn has_secret(&self) -> bool {
+        self.secrets
+            .iter()
+            .any(|secret| !secret.expose().is_empty())
+    }
 }
 
 /// The host of deliveries that carry no `X-GitHub-Enterprise-Host`.

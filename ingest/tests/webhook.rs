@@ -142,6 +142,10 @@ async fn every_bad_request_gets_its_documented_answer_and_harms_no_other() {
         (Given::with(b"not json"), Outcome::NotJson),
         (Given::with(b"{\"a\":\"\xff\"}"), Outcome::NotUtf8),
         (Given::with(b"[{}]"), Outcome::NotAnObject),
+        (
+            Given::with(br#"{"repository":{"id":1},"repositor\u0079":{"id":2}}"#),
+            Outcome::Ambiguous,
+        ),
         (Given::with(nest.as_bytes()), Outcome::NotJson),
         (
             Given::with(b"payload=%7").instead("Content-Type", "application/x-www-form-urlencoded"),
@@ -391,6 +395,58 @@ async fn twenty_five_megabytes_are_taken_and_a_byte_more_is_not() {
     stream.write_all(b"\r\n0\r\n\r\n").await.unwrap();
     assert_eq!(status_of(&mut stream).await, Some(413));
     assert_eq!(server.log.taken().len(), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_refused_is_answered_before_its_body_comes() {
+    // Who waits for the body waits for this long.
+    let limits = Limits {
+        body_timeout: Duration::from_secs(600),
+        ..Limits::default()
+    };
+    let server = TestServer::start(limits).await;
+    let head = |headers: &str| {
+        format!(
+            "POST /webhook HTTP/1.1\r\nHost: h\r\nX-GitHub-Event: issues\r\nX-GitHub-Delivery: g\r\n\
+             Content-Type: application/json\r\nX-Hub-Signature-256: {}\r\n{headers}\r\n",
+            sign(&Secret::new(SECRET), BODY)
+        )
+    };
+    let larger = BODY_MAX_BYTES + 1;
+    let declared = head(&format!("Content-Length: {larger}\r\n"));
+    let expecting = head(&format!(
+        "Content-Length: {larger}\r\nExpect: 100-continue\r\n"
+    ));
+    let huge = head("Content-Length: 18446744073709551600\r\n");
+    let unknown = declared
+        .replace("X-GitHub-Event", "X-Other")
+        .replace("26214401", "7");
+    // A chunk beyond the limit of which all but the last byte has come.
+    let chunked = head("Transfer-Encoding: chunked\r\n") + &format!("{:x}\r\n", larger + 1);
+    let chunked = [chunked.as_bytes(), &vec![b' '; larger]].concat();
+    for (sent, status) in [
+        (declared.as_bytes(), 413),
+        (expecting.as_bytes(), 413),
+        (huge.as_bytes(), 413),
+        (unknown.as_bytes(), 400),
+        (&chunked, 413),
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(sent).await.unwrap();
+        let answer = tokio::time::timeout(Duration::from_secs(30), status_of(&mut stream)).await;
+        assert_eq!(answer.ok().flatten(), Some(status));
+    }
+    // One that fits is asked for, and answered once it is there.
+    let fitting = head(&format!(
+        "Content-Length: {}\r\nExpect: 100-continue\r\n",
+        BODY.len()
+    ));
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(fitting.as_bytes()).await.unwrap();
+    assert_eq!(status_of(&mut stream).await, Some(100));
+    stream.write_all(BODY).await.unwrap();
+    assert_eq!(status_of(&mut stream).await, Some(202));
     server.stop().await;
 }
 

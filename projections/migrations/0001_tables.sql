@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`events` (
     `number` Nullable(Int64) COMMENT 'Number of the issue or pull request that it speaks of.',
     `hook_target_id` Nullable(Int64) COMMENT 'Id of what the hook is installed on.',
     `occurred_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'The entity\'s own time, where the payload tells one. Unit: UTC.',
-    `occurred_on` Date COMMENT 'Day of occurred_at; 1970-01-01 where the payload tells none.',
+    `occurred_on` Date COMMENT 'Day of occurred_at; 1970-01-01 where the payload tells none, or one before 1990 or more than a day ahead of the receipt.',
     `first_delivered_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'First delivery attempt, where GitHub\'s delivery list told it. Unit: UTC.',
     `requested_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Start of the API request that it answers. Unit: UTC.',
     `received_at` DateTime64(3, 'UTC') COMMENT 'When Gapless received it. Elsewhere: received. Unit: UTC.',
@@ -44,25 +44,29 @@ CREATE TABLE IF NOT EXISTS `{database}`.`pull_requests` (
     `state` LowCardinality(Nullable(String)) COMMENT 'open or closed.',
     `draft` Nullable(Bool) COMMENT 'Whether it is a draft.',
     `merged` Nullable(Bool) COMMENT 'Whether it was merged.',
-    `author` LowCardinality(String) COMMENT 'Login of who opened it; empty where unknown.',
-    `author_id` Nullable(Int64) COMMENT 'Id of who opened it.',
+    `author` LowCardinality(String) COMMENT 'Login of who opened it, now; empty where unknown.',
+    `author_id` Int64 COMMENT 'Id of who opened it; in the table 0 where nobody knows.',
     `author_is_bot` Bool COMMENT 'Whether a bot opened it.',
     `merged_by` LowCardinality(Nullable(String)) COMMENT 'Login of who merged it.',
     `merged_by_id` Nullable(Int64) COMMENT 'Id of who merged it.',
     `base_ref` LowCardinality(Nullable(String)) COMMENT 'Branch that it is to be merged into.',
     `head_ref` Nullable(String) COMMENT 'Branch that it comes from.',
     `head_sha` Nullable(String) COMMENT 'Head commit.',
-    `labels` Array(LowCardinality(String)) COMMENT 'Names of its labels, sorted.',
+    `labels` Array(LowCardinality(String)) COMMENT 'Names of its labels, sorted: as they are called now.',
+    `label_ids` Array(Int64) COMMENT 'Ids of its labels, in the order of labels; 0 for one without an id.',
     `assignees` Array(LowCardinality(String)) COMMENT 'Logins of its assignees, sorted. Elsewhere: assignee.',
+    `assignee_ids` Array(Int64) COMMENT 'Ids of its assignees, in the order of assignees.',
     `requested_reviewers` Array(LowCardinality(String)) COMMENT 'Logins of those whose review is requested now, sorted.',
+    `requested_reviewer_ids` Array(Int64) COMMENT 'Their ids, in the order of requested_reviewers.',
     `requested_teams` Array(LowCardinality(String)) COMMENT 'Slugs of the teams whose review is requested now, sorted.',
-    `milestone` LowCardinality(Nullable(String)) COMMENT 'Title of its milestone.',
+    `milestone` LowCardinality(Nullable(String)) COMMENT 'Title of its milestone, as it is called now.',
+    `milestone_id` Int64 COMMENT 'Id of its milestone; 0 where it has none.',
     `locked` Nullable(Bool) COMMENT 'Whether its conversation is locked.',
     `created_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it was opened. Unit: UTC.',
     `updated_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it last changed, by GitHub\'s own clock. Unit: UTC.',
     `closed_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it was closed, where it is closed now. Unit: UTC.',
     `merged_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it was merged. Elsewhere: submitted. Unit: UTC.',
-    `first_commit_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Author date of its first commit. Unit: UTC.',
+    `first_commit_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Author date of its first commit; of dates that no commit can have (before git\'s own first one, on 2005-04-07, or in the future) the next counts. Unit: UTC.',
     `additions` Nullable(Int64) COMMENT 'Lines added. Elsewhere: insertions. Unit: lines.',
     `deletions` Nullable(Int64) COMMENT 'Lines deleted. Unit: lines.',
     `changed_files` Nullable(Int64) COMMENT 'Files changed. Unit: files.',
@@ -72,19 +76,20 @@ CREATE TABLE IF NOT EXISTS `{database}`.`pull_requests` (
     `outcome` LowCardinality(Nullable(String)) COMMENT 'open, merged or closed_unmerged.',
     `size` LowCardinality(Nullable(String)) COMMENT 'XS up to 9 lines changed, S up to 49, M up to 249, L up to 999, XL above. Elsewhere: pr_size.',
     `lines` Nullable(Int64) COMMENT 'Lines added and deleted. Unit: lines.',
-    `ready_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it was first ready for review: the first ready_for_review, else when it was opened; NULL for a draft that never was. Unit: UTC.',
-    `first_review_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'First review by a person who is neither the author nor a bot; a review dismissed later counts as given. Unit: UTC.',
-    `first_approved_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'First approval by someone other than the author; one that is dismissed later no longer counts. Unit: UTC.',
-    `last_approved_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Last approval before the merge (before now, while it is open) by someone other than the author; none that is dismissed later. Unit: UTC.',
+    `ready_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it was first ready for review: when it was opened, unless as a draft, else the first ready_for_review; NULL for a draft that never was. Unit: UTC.',
+    `first_review_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'First review, up to its merge or the closing that holds, by a person who is neither the author nor a bot; a review dismissed later counts as given. Unit: UTC.',
+    `first_approved_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'First approval, up to its merge or the closing that holds, by someone other than the author; one that is dismissed later no longer counts. Unit: UTC.',
+    `last_approved_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Last approval, up to its merge or the closing that holds, by someone other than the author; none that is dismissed later. Unit: UTC.',
     `coding_seconds` Nullable(Int64) COMMENT 'First commit\'s author date to opening; NULL where negative. Unit: seconds.',
-    `pickup_seconds` Nullable(Int64) COMMENT 'Ready to first review; NULL where negative. Unit: seconds.',
+    `pickup_seconds` Nullable(Int64) COMMENT 'Ready to first review; NULL where negative, and where nobody reviewed it before its end. Unit: seconds.',
     `rework_seconds` Nullable(Int64) COMMENT 'First review to first approval; NULL where negative. Unit: seconds.',
-    `merge_seconds` Nullable(Int64) COMMENT 'Last approval to merge; NULL where nothing approved. Unit: seconds.',
+    `merge_seconds` Nullable(Int64) COMMENT 'Last approval to merge; NULL where nothing approved, and where negative. Unit: seconds.',
     `cycle_seconds` Nullable(Int64) COMMENT 'First commit\'s author date to merge; NULL where negative. Unit: seconds.',
-    `review_count` Int64 COMMENT 'Reviews given by others than the author, bots included. Unit: reviews.',
-    `reviewers` Array(LowCardinality(String)) COMMENT 'Logins of those who gave them, sorted. Elsewhere: reviewer.',
+    `review_count` Int64 COMMENT 'Reviews given by others than the author, bots included, whenever. Unit: reviews.',
+    `reviewers` Array(LowCardinality(String)) COMMENT 'Logins of those who gave them, sorted, each person once. Elsewhere: reviewer.',
+    `reviewer_ids` Array(Int64) COMMENT 'Their ids, in the order of reviewers.',
     `review_decision` LowCardinality(String) COMMENT 'By each reviewer\'s latest decision: changes_requested where one asks for changes, else approved where one approves, else review_required. Comments decide nothing; a dismissed review decides nothing.',
-    `review_cycles` Int64 COMMENT 'How often a request for changes was followed by a new head, before the first approval. Unit: cycles.',
+    `review_cycles` Int64 COMMENT 'How often a request for changes was followed by a new head, before the first approval and its end. Unit: cycles.',
     `closed_count` Int64 COMMENT 'How often it was closed, the merge included. Unit: closings.',
     `reopened_count` Int64 COMMENT 'How often it was reopened. Unit: reopenings.',
     `head_changes` Int64 COMMENT 'How often its head changed. Unit: pushes.',
@@ -126,12 +131,15 @@ CREATE TABLE IF NOT EXISTS `{database}`.`issues` (
     `presence` LowCardinality(String) COMMENT 'alive, or unreachable: 404 for our credential, deleted or not.',
     `state` LowCardinality(Nullable(String)) COMMENT 'open or closed.',
     `state_reason` LowCardinality(Nullable(String)) COMMENT 'Why it is in this state: completed, not_planned, duplicate, reopened.',
-    `author` LowCardinality(String) COMMENT 'Login of who opened it; empty where unknown. Elsewhere: username.',
-    `author_id` Nullable(Int64) COMMENT 'Id of who opened it.',
+    `author` LowCardinality(String) COMMENT 'Login of who opened it, now; empty where unknown. Elsewhere: username.',
+    `author_id` Int64 COMMENT 'Id of who opened it; in the table 0 where nobody knows.',
     `author_is_bot` Bool COMMENT 'Whether a bot opened it.',
-    `labels` Array(LowCardinality(String)) COMMENT 'Names of its labels, sorted.',
+    `labels` Array(LowCardinality(String)) COMMENT 'Names of its labels, sorted: as they are called now.',
+    `label_ids` Array(Int64) COMMENT 'Ids of its labels, in the order of labels; 0 for one without an id.',
     `assignees` Array(LowCardinality(String)) COMMENT 'Logins of its assignees, sorted. Elsewhere: assignee.',
-    `milestone` LowCardinality(Nullable(String)) COMMENT 'Title of its milestone.',
+    `assignee_ids` Array(Int64) COMMENT 'Ids of its assignees, in the order of assignees.',
+    `milestone` LowCardinality(Nullable(String)) COMMENT 'Title of its milestone, as it is called now.',
+    `milestone_id` Int64 COMMENT 'Id of its milestone; 0 where it has none.',
     `locked` Nullable(Bool) COMMENT 'Whether its conversation is locked.',
     `comments` Nullable(Int64) COMMENT 'Comments. Unit: comments.',
     `created_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'When it was opened. Unit: UTC.',
@@ -220,7 +228,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`gaps` (
     `is_open` Bool COMMENT 'Whether it is still open.',
     `outcome` LowCardinality(Nullable(String)) COMMENT 'How it ended: arrived (late, by itself), fetched or explained (GitHub says there is nothing).',
     `answers` Int64 COMMENT 'Answers that were asked for on its behalf. Unit: answers.',
-    `heal_seconds` Nullable(Int64) COMMENT 'Opening to closing; NULL while it is open. Unit: seconds.',
+    `heal_seconds` Nullable(Int64) COMMENT 'Opening to closing; NULL while it is open, and where negative. Unit: seconds.',
     `daily.day` Array(Date) COMMENT 'What it adds to gaps_daily: the day of since.',
     `daily.opened` Array(Int64) COMMENT 'What it adds to gaps_daily: itself. Unit: gaps.',
     `daily.open` Array(Int64) COMMENT 'What it adds to gaps_daily: itself, while it is open. Unit: gaps.',
@@ -234,13 +242,30 @@ CREATE TABLE IF NOT EXISTS `{database}`.`gaps` (
 SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'One row a gap: a question that a detector asked because something is missing, and how it was answered.';
 
+CREATE TABLE IF NOT EXISTS `{database}`.`names` (
+    `host` LowCardinality(String) COMMENT 'GitHub host; ids and numbers are counted per host.',
+    `kind` LowCardinality(String) COMMENT 'What bears it: person, label or milestone.',
+    `id` Int64 COMMENT 'Id of what bears it.',
+    `name` String COMMENT 'Login, name or title.',
+    `deleted` Bool COMMENT 'Whether that was told with the deletion of what bore it.',
+    `told_at` DateTime64(3, 'UTC') COMMENT 'When that was told last. Unit: UTC.',
+    `version` UInt64 COMMENT 'Epoch times 2^48 plus input offset of the task that wrote it: of all rows with one key, the greatest counts.',
+    `topic` LowCardinality(String) COMMENT 'Kafka topic of the record that this row was made of.',
+    `partition` Int32 COMMENT 'Kafka partition of that record.',
+    `offset` Int64 COMMENT 'Kafka offset of that record.',
+    `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
+) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, kind, id, name)
+SETTINGS min_bytes_for_wide_part = 268435456
+COMMENT 'One row a name that a person, label or milestone was ever told with. Views show the one that was told last; its version is the time of telling, and not its record\'s.';
+
 CREATE TABLE IF NOT EXISTS `{database}`.`pull_requests_daily` (
     `host` LowCardinality(String) COMMENT 'GitHub host; ids and numbers are counted per host.',
     `repository_id` Int64 COMMENT 'Repository id: its identity, also after a renaming.',
     `day` Date COMMENT 'The day. Unit: UTC day.',
-    `author` LowCardinality(String) COMMENT 'Login of who opened them; empty where unknown.',
+    `author_id` Int64 COMMENT 'Id of who opened them; 0 where unknown.',
     `author_is_bot` Bool COMMENT 'Whether that is a bot.',
     `repository` LowCardinality(String) COMMENT 'Full name of the repository (owner/name), in views the current one; empty where nothing told it. Elsewhere: repository_full_name.',
+    `author` LowCardinality(String) COMMENT 'Login of who opened them, now; empty where unknown.',
     `opened` Int64 COMMENT 'Opened that day. Unit: pull requests.',
     `merged` Int64 COMMENT 'Merged that day. Unit: pull requests.',
     `merged_unapproved` Int64 COMMENT 'Of these, merged without an approval by someone other than the author. Unit: pull requests.',
@@ -264,7 +289,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`pull_requests_daily` (
     `cycle_seconds` AggregateFunction(quantilesBFloat16(0.5, 0.75, 0.9, 0.95), Nullable(Int64)) COMMENT 'Cycle times that ended that day: a state, to be merged with quantilesBFloat16Merge(0.5, 0.75, 0.9, 0.95) and no other levels. Unit: seconds.',
     `version` UInt64 COMMENT 'Epoch times 2^48 plus input offset of the task that wrote it: of all rows with one key, the greatest counts.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
-) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, day, author, author_is_bot)
+) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, day, author_id, author_is_bot)
 SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'One row a repository, day (UTC) and author. Counts belong to the day of their event, a duration to the day on which it ended. What holds as of a day is the sum of a delta up to and with that day; rows of days to come tell when those open now will have waited so long.';
 
@@ -273,9 +298,9 @@ CREATE TABLE IF NOT EXISTS `{database}`.`pull_requests_days` (
     `repository_id` Int64 COMMENT 'Repository id: its identity, also after a renaming.',
     `number` Int64 COMMENT 'Number within the repository.',
     `day` Date COMMENT 'The day. Unit: UTC day.',
-    `author` LowCardinality(String) COMMENT 'Login of who opened them; empty where unknown.',
+    `author_id` Int64 COMMENT 'Id of who opened them; 0 where unknown.',
     `author_is_bot` Bool COMMENT 'Whether that is a bot.'
-) ENGINE = ReplacingMergeTree ORDER BY (host, repository_id, number, day, author, author_is_bot)
+) ENGINE = ReplacingMergeTree ORDER BY (host, repository_id, number, day, author_id, author_is_bot)
 SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'Every row of pull_requests_daily that a pull request ever counted under; never shortened.';
 
@@ -283,9 +308,10 @@ CREATE TABLE IF NOT EXISTS `{database}`.`issues_daily` (
     `host` LowCardinality(String) COMMENT 'GitHub host; ids and numbers are counted per host.',
     `repository_id` Int64 COMMENT 'Repository id: its identity, also after a renaming.',
     `day` Date COMMENT 'The day. Unit: UTC day.',
-    `author` LowCardinality(String) COMMENT 'Login of who opened them; empty where unknown.',
+    `author_id` Int64 COMMENT 'Id of who opened them; 0 where unknown.',
     `author_is_bot` Bool COMMENT 'Whether that is a bot.',
     `repository` LowCardinality(String) COMMENT 'Full name of the repository (owner/name), in views the current one; empty where nothing told it. Elsewhere: repository_full_name.',
+    `author` LowCardinality(String) COMMENT 'Login of who opened them, now; empty where unknown.',
     `opened` Int64 COMMENT 'Opened that day. Unit: issues.',
     `closed` Int64 COMMENT 'Closings that day, whatever their reason. Unit: issues.',
     `closed_not_planned` Int64 COMMENT 'Of these, closings that still hold, as not planned. Unit: issues.',
@@ -301,7 +327,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`issues_daily` (
     `close_seconds` AggregateFunction(quantilesBFloat16(0.5, 0.75, 0.9, 0.95), Nullable(Int64)) COMMENT 'Times to close that ended that day, and still hold: a state, to be merged with quantilesBFloat16Merge(0.5, 0.75, 0.9, 0.95) and no other levels. Unit: seconds.',
     `version` UInt64 COMMENT 'Epoch times 2^48 plus input offset of the task that wrote it: of all rows with one key, the greatest counts.',
     `is_deleted` UInt8 COMMENT '1 where nothing is there any more: views leave the row out.'
-) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, day, author, author_is_bot)
+) ENGINE = ReplacingMergeTree(version, is_deleted) ORDER BY (host, repository_id, day, author_id, author_is_bot)
 SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'One row a repository, day (UTC) and author. Counts belong to the day of their event, a duration to the day on which it ended. What holds as of a day is the sum of a delta up to and with that day.';
 
@@ -310,9 +336,9 @@ CREATE TABLE IF NOT EXISTS `{database}`.`issues_days` (
     `repository_id` Int64 COMMENT 'Repository id: its identity, also after a renaming.',
     `number` Int64 COMMENT 'Number within the repository.',
     `day` Date COMMENT 'The day. Unit: UTC day.',
-    `author` LowCardinality(String) COMMENT 'Login of who opened them; empty where unknown.',
+    `author_id` Int64 COMMENT 'Id of who opened them; 0 where unknown.',
     `author_is_bot` Bool COMMENT 'Whether that is a bot.'
-) ENGINE = ReplacingMergeTree ORDER BY (host, repository_id, number, day, author, author_is_bot)
+) ENGINE = ReplacingMergeTree ORDER BY (host, repository_id, number, day, author_id, author_is_bot)
 SETTINGS min_bytes_for_wide_part = 268435456
 COMMENT 'Every row of issues_daily that an issue ever counted under; never shortened.';
 

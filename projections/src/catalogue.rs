@@ -4,16 +4,19 @@ use crate::completeness::{self, numbers};
 use crate::rollup::Rollup;
 use crate::table::Table;
 use crate::view::View;
-use crate::{events, gaps, issues, issues_daily, pull_requests, pull_requests_daily, repositories};
+use crate::{
+    events, gaps, issues, issues_daily, names, pull_requests, pull_requests_daily, repositories,
+};
 
 /// Tables that records are written to.
-pub static TABLES: [&Table; 6] = [
+pub static TABLES: [&Table; 7] = [
     &events::TABLE,
     &pull_requests::TABLE,
     &issues::TABLE,
     &repositories::TABLE,
     &numbers::TABLE,
     &gaps::TABLE,
+    &names::TABLE,
 ];
 
 /// Rollups of these.

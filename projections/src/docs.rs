@@ -35,6 +35,14 @@ query needs `FINAL`. They select from the tables of the live generation, in the 
 pointed there. All times are UTC. NULL means that nothing told it, never 0; an author that nobody
 knows is an empty text.
 
+A person is an id: accounts are compared by it, and every view calls them by the login that was told
+last, by whatever item or repository. Labels and milestones likewise; one that was deleted is left out.
+GitHub's `ghost`, the stand-in for accounts that are gone, is nobody: an author or reviewer who was
+known before stays known.
+
+A date before 1990, or more than a day ahead of the time when it was told, is out of range: it is NULL,
+and counts on no day. A duration below nothing contradicts itself and is NULL.
+
 This page is generated from the table definitions; the database holds the same texts as comments.
 ";
 

@@ -22,6 +22,7 @@ mod issues;
 mod issues_daily;
 mod life;
 pub mod migrations;
+mod names;
 mod origin;
 mod pull_requests;
 mod pull_requests_daily;

@@ -32,18 +32,20 @@ pub(crate) struct Wait {
 pub(crate) struct Life {
     pub(crate) turns: Vec<(Turn, Timestamp)>,
     pub(crate) waits: Vec<Wait>,
+    /// When it was first no draft.
+    pub(crate) ready_at: Option<Timestamp>,
 }
 
 impl Life {
-    /// The life of what was opened at `created_at`. `draft` says whether it is a draft now.
+    /// The life of what was opened at `created_at`; `began_as_draft` says as what.
     pub(crate) fn walk(
         created_at: Timestamp,
         transitions: &[Transition],
         merged_at: Option<Timestamp>,
-        draft: bool,
+        began_as_draft: bool,
     ) -> Self {
         let merge = merged_at.and_then(|merged_at| merge_closing(transitions, merged_at));
-        let mut walker = Walker::new(created_at, began_as_draft(transitions, draft));
+        let mut walker = Walker::new(created_at, began_as_draft);
         for (place, transition) in transitions.iter().enumerate() {
             let is_later = merged_at.is_some_and(|merged_at| transition.at > merged_at);
             if Some(place) != merge && !is_later {
@@ -112,17 +114,23 @@ fn merge_closing(transitions: &[Transition], merged_at: Timestamp) -> Option<usi
     }
 }
 
-/// Whether it was opened as a draft: its first change between draft and ready tells, else what it
-/// is now.
-pub(crate) fn began_as_draft(transitions: &[Transition], draft: bool) -> bool {
-    transitions
-        .iter()
-        .find_map(|transition| match transition.kind {
-            TransitionKind::ReadyForReview => Some(true),
-            TransitionKind::ConvertedToDraft => Some(false),
-            _ => None,
-        })
-        .unwrap_or(draft)
+/// Whether it was opened as a draft: where its opening was not seen, its first change between draft
+/// and ready tells, else what it is now.
+pub(crate) fn began_as_draft(
+    opened_draft: Option<bool>,
+    transitions: &[Transition],
+    draft: bool,
+) -> bool {
+    let first = || {
+        transitions
+            .iter()
+            .find_map(|transition| match transition.kind {
+                TransitionKind::ReadyForReview => Some(true),
+                TransitionKind::ConvertedToDraft => Some(false),
+                _ => None,
+            })
+    };
+    opened_draft.or_else(first).unwrap_or(draft)
 }
 
 struct Walker {
@@ -139,6 +147,7 @@ impl Walker {
             life: Life {
                 turns: vec![(Turn::Opened, created_at)],
                 waits: Vec::new(),
+                ready_at: (!draft).then_some(created_at),
             },
             open: true,
             draft,
@@ -159,6 +168,7 @@ impl Walker {
             }
             TransitionKind::ReadyForReview if self.draft => {
                 self.draft = false;
+                self.life.ready_at.get_or_insert(now);
                 self.waiting_since = self.open.then_some(now);
             }
             TransitionKind::ConvertedToDraft if !self.draft => {
@@ -210,8 +220,10 @@ mod tests {
                 kind,
                 at: day(on),
                 actor: None,
+                actor_id: None,
             })
             .collect();
+        let draft = began_as_draft(None, &transitions, draft);
         Life::walk(day(0), &transitions, merged.map(day), draft)
     }
 

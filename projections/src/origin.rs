@@ -70,6 +70,9 @@ pub(crate) fn repository_columns<R: OfRepository>() -> Vec<Mapped<R>> {
     ]
 }
 
+/// How long an item was open, or is; a length below nothing is a contradiction between clocks.
+pub(crate) const OPEN_SECONDS: &str = "if((dateDiff('second', t.created_at, if(t.state = 'open', now64(3, 'UTC'), t.closed_at)) AS seconds) < 0, NULL, seconds)";
+
 /// `host`.
 pub(crate) const HOST: Column = Column::stored(
     "host",

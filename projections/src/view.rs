@@ -1,6 +1,7 @@
 //! Views: what readers see. A view shows the truth of now (`FINAL`), under names of now, from the
 //! tables of the live generation; it is replaced when another generation becomes the live one.
 
+use crate::names::RENAMED;
 use crate::table::{Column, Shown, Table};
 use std::fmt::Write as _;
 
@@ -84,7 +85,13 @@ impl View {
                     })
                     .collect::<Vec<_>>()
                     .join(",\n    ");
-                let mut sql = format!(
+                let mut sql = String::new();
+                if shown.contains("renamed") {
+                    let renamed = RENAMED.replace("{g}", &format!("`{generation}`"));
+                    let _ = writeln!(sql, "WITH {renamed} AS renamed");
+                }
+                let _ = write!(
+                    sql,
                     "SELECT\n    {shown}\nFROM `{generation}`.`{}` AS t FINAL",
                     table.name
                 );

@@ -84,13 +84,38 @@ pub struct Event {
 /// Header of an [`Event`] that names the gaps whose question an API answer answers.
 pub const GAPS_HEADER: &str = "gapless-gaps";
 
+/// More than the age of anything, and so little that no time less this is out of range.
+const LONG_BEFORE_MILLIS: i64 = 1 << 47;
+
 impl Event {
-    /// The best known time for a payload that carries none: the first delivery attempt, else the
-    /// request's start, else the receipt (`law.md`: then the fact is weakly dated).
+    /// The best known time for a payload that carries none: an answer's request's start; of all else
+    /// the first delivery attempt, else the receipt (`law.md`: then the fact is weakly dated).
+    ///
+    /// An answer of which nobody knows when it was asked for counts least: it is as of long before
+    /// anything else, and only among its like the later received is the later.
     pub fn as_of(&self) -> Timestamp {
-        self.requested_at
-            .or(self.first_delivered_at)
-            .unwrap_or(self.received_at)
+        match (self.source, self.requested_at) {
+            (_, Some(requested_at)) => requested_at,
+            (Source::Snapshot | Source::Listing, None) => {
+                self.received_at.plus_millis(-LONG_BEFORE_MILLIS)
+            }
+            _ => self.first_delivered_at.unwrap_or(self.received_at),
+        }
+    }
+
+    /// `at`, a time that the payload tells, unless it is out of range; see [`Timestamp::in_range`].
+    pub fn in_range(&self, at: Option<Timestamp>) -> Option<Timestamp> {
+        at?.in_range(self.received_at)
+    }
+
+    /// `at`, the payload's own time, by which it is ordered against others. One that is still to
+    /// come would outlive all that is told until then: the event's best known time stands for it.
+    pub fn ordered_at(&self, at: Timestamp) -> Timestamp {
+        if at.is_ahead_of(self.received_at) {
+            self.as_of()
+        } else {
+            at
+        }
     }
 
     /// Ids of the gaps that asked for this answer; empty for everything nobody asked for.

@@ -27,7 +27,7 @@ pub use refetch::{Refetch, Urgency};
 pub use releases::Release;
 pub use state::{
     Account, Detector, Gap, GapEvent, GapOutcome, HeadChange, Issue, LedgerBlock, LedgerDay,
-    Presence, PullRequest, Repository, Review, Transition, TransitionKind,
+    NameKind, Naming, Presence, PullRequest, Repository, Review, Transition, TransitionKind,
 };
 pub use time::{NotATime, Timestamp};
 pub use topics::{StateTopic, TopicSpec, Topics, version};

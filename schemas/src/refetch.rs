@@ -28,7 +28,7 @@ pub struct Refetch {
     pub repository_id: i64,
     /// Repository's full name as last told; the fetcher asks by id where a name no longer answers.
     pub repository: Option<String>,
-    /// Number of the issue or pull request to fetch.
+    /// Number of the issue or pull request to fetch, or [`Refetch::THE_REPOSITORY`].
     pub number: i64,
     /// Why, in words.
     pub reason: String,
@@ -38,4 +38,9 @@ pub struct Refetch {
     pub attempt: i32,
     /// How soon it is answered: gaps before audits.
     pub urgency: Urgency,
+}
+
+impl Refetch {
+    /// The number that no item has: the repository itself is to be fetched.
+    pub const THE_REPOSITORY: i64 = 0;
 }

@@ -47,5 +47,8 @@ impl Release {
         6 Gap 1 "gap.v1.avsc";
         7 Refetch 1 "refetch.v1.avsc";
         8 DeadLetter 1 "dead_letter.v1.avsc";
+        9 PullRequest 2 "pull_request.v2.avsc";
+        10 Issue 2 "issue.v2.avsc";
+        11 Repository 2 "repository.v2.avsc";
     };
 }

@@ -1,8 +1,10 @@
-//! People, bots, teams and the organisation, with their JSON rendered once: they do not change.
+//! People, bots, teams and the organisation, with their JSON rendered once for as long as it holds:
+//! a login changes, and an account that was deleted is shown as nobody or as the ghost.
 
 use crate::json::Json;
 use crate::options::{Options, PayloadForm};
 use crate::render::node_id;
+use std::ops::Range;
 
 /// A person, a bot or the organisation.
 #[derive(Debug)]
@@ -12,6 +14,15 @@ pub(crate) struct Account {
     pub(crate) kind: AccountKind,
     /// The `user` object of payloads.
     pub(crate) json: String,
+    /// It was deleted; `login` is its last one.
+    pub(crate) gone: bool,
+}
+
+/// How GitHub shows an account that was deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ShownAs {
+    Nobody,
+    Ghost,
 }
 
 /// What GitHub calls an account's `type`.
@@ -33,7 +44,7 @@ pub(crate) struct Team {
 /// Everyone there is.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    /// People first, then the bots.
+    /// People first, then the bots, then those who joined later.
     pub(crate) members: Vec<Account>,
     /// How many of `members` are people.
     pub(crate) people: usize,
@@ -104,6 +115,41 @@ impl Accounts {
     }
 }
 
+/// The account that stands for all that were deleted.
+const GHOST: (u64, &str) = (10_137, "ghost");
+
+impl Accounts {
+    /// The bots' places in `members`.
+    pub(crate) fn bots(&self) -> Range<usize> {
+        self.people..self.people + BOTS.len()
+    }
+
+    /// The place of a person who joins.
+    pub(crate) fn join(&mut self, options: &Options, login: &str) -> usize {
+        let place = self.members.len();
+        let id = 161_803_398 + 6_007 * place as u64;
+        let account = Account::new(options, id, login.to_owned(), AccountKind::User);
+        self.members.push(account);
+        place
+    }
+
+    /// Gives an account another login, which leaves the old one to whoever takes it.
+    pub(crate) fn rename(&mut self, options: &Options, account: usize, login: &str) {
+        let member = &mut self.members[account];
+        *member = Account::new(options, member.id, login.to_owned(), member.kind);
+    }
+
+    /// Deletes an account: from now on it is shown as somebody else.
+    pub(crate) fn delete(&mut self, options: &Options, account: usize, shown_as: ShownAs) {
+        let member = &mut self.members[account];
+        member.gone = true;
+        member.json = match shown_as {
+            ShownAs::Nobody => "null".to_owned(),
+            ShownAs::Ghost => user_json(options, GHOST.0, GHOST.1, AccountKind::User),
+        };
+    }
+}
+
 impl Account {
     fn new(options: &Options, id: u64, login: String, kind: AccountKind) -> Self {
         let json = user_json(options, id, &login, kind);
@@ -112,6 +158,7 @@ impl Account {
             login,
             kind,
             json,
+            gone: false,
         }
     }
 

@@ -16,6 +16,7 @@ pub(crate) struct Thread {
     pub(crate) author: usize,
     pub(crate) labels: Vec<usize>,
     pub(crate) assignees: Vec<usize>,
+    pub(crate) milestone: Option<usize>,
     pub(crate) open: bool,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
@@ -72,6 +73,7 @@ pub(crate) struct PullRequest {
     pub(crate) thread: Thread,
     pub(crate) id: u64,
     pub(crate) draft: bool,
+    pub(crate) opened_as_draft: bool,
     pub(crate) merged_at: Option<Timestamp>,
     pub(crate) merged_by: Option<usize>,
     pub(crate) merge_commit_sha: String,
@@ -153,11 +155,19 @@ pub(crate) struct TimelineEntry {
 /// What a timeline tells.
 #[derive(Clone, Debug)]
 pub(crate) enum TimelineKind {
+    /// With the label's name at that time: the label may be renamed, or its item moved to where it
+    /// is not.
     Labeled {
-        label: usize,
+        name: String,
+        colour: &'static str,
     },
     Unlabeled {
-        label: usize,
+        name: String,
+        colour: &'static str,
+    },
+    /// With the milestone's title at that time.
+    Milestoned {
+        title: String,
     },
     Assigned {
         assignee: usize,
@@ -197,15 +207,21 @@ pub(crate) enum TimelineKind {
     HeadRefForcePushed {
         sha: String,
     },
-    Committed {
-        sha: String,
-        parent: String,
-        message: String,
-    },
+    Committed(Commit),
     Commented {
         body: String,
     },
     Transferred,
+}
+
+/// A commit of a pull request.
+#[derive(Clone, Debug)]
+pub(crate) struct Commit {
+    pub(crate) sha: String,
+    pub(crate) parent: String,
+    pub(crate) message: String,
+    /// What its author's clock said, which may have been wrong.
+    pub(crate) authored_at: Timestamp,
 }
 
 /// Who is asked for a review.

@@ -1,5 +1,6 @@
 //! What a simulated GitHub can be told.
 
+use crate::oddity::Oddity;
 use gapless_schemas::Timestamp;
 
 /// Everything that decides a simulated organisation. Two worlds of equal options are equal to the
@@ -23,6 +24,9 @@ pub struct Options {
     pub api_faults: ApiFaults,
     /// Share (0..1) of changes that fall into one second with another change of the same item.
     pub same_second_share: f64,
+    /// What happens at least once in the life besides the ordinary (where it has
+    /// [`LEAST_CHANGES_FOR_ODDITIES`] at least), and once more for each few thousand deliveries.
+    pub oddities: &'static [Oddity],
     /// The webhook's secret, with which deliveries are signed.
     pub secret: String,
     /// `github.com`, or a GHES host, whose API lies under `/api/v3`.
@@ -43,6 +47,9 @@ pub struct Options {
     /// longer real bodies.
     pub payload_padding: usize,
 }
+
+/// Deliveries of a life below which it has no [`Options::oddities`]: they need room.
+pub const LEAST_CHANGES_FOR_ODDITIES: usize = 250;
 
 /// How much of GitHub's payload is rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +99,7 @@ impl Default for Options {
             faults: Faults::default(),
             api_faults: ApiFaults::default(),
             same_second_share: 0.10,
+            oddities: &[],
             secret: "a secret between the simulator and its hook".to_owned(),
             host: "github.com".to_owned(),
             organisation_login: "lighthouse-works".to_owned(),

@@ -20,9 +20,13 @@ pub(crate) struct Repository {
     pub(crate) pushed_at: Timestamp,
     /// Open issues and pull requests together, as GitHub counts them.
     pub(crate) open_items: i64,
-    /// How many of [`LABELS`] exist here; label `i` has the id `first_label_id + i`.
-    pub(crate) labels: usize,
-    pub(crate) first_label_id: u64,
+    /// While it is deleted the API does not know it, and nothing in it changes.
+    pub(crate) deleted: bool,
+    pub(crate) default_branch: String,
+    /// Those that were deleted stay, so that places in it are kept.
+    pub(crate) labels: Vec<Label>,
+    /// As the labels.
+    pub(crate) milestones: Vec<Milestone>,
     /// What took number `index + 1`.
     pub(crate) slots: Vec<Slot>,
     /// Branch → the commit it points to.
@@ -48,8 +52,48 @@ pub(crate) struct ItemKey {
     pub(crate) number: u32,
 }
 
+/// A label of a repository.
+#[derive(Debug)]
+pub(crate) struct Label {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) colour: &'static str,
+    pub(crate) description: &'static str,
+    /// One of those that GitHub gives every new repository.
+    pub(crate) default: bool,
+    pub(crate) renamed: bool,
+    pub(crate) deleted: bool,
+}
+
+/// A milestone of a repository; its number is its place, from 1 on.
+#[derive(Debug)]
+pub(crate) struct Milestone {
+    pub(crate) id: u64,
+    pub(crate) title: String,
+    pub(crate) creator: usize,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) renamed: bool,
+    pub(crate) deleted: bool,
+}
+
+/// The first `count` of [`LABELS`]; the first of them has `first_id`.
+pub(crate) fn first_labels(count: usize, first_id: u64) -> Vec<Label> {
+    let labels = LABELS.iter().take(count).enumerate();
+    let labels = labels.map(|(index, (name, colour, description))| Label {
+        id: first_id + index as u64,
+        name: (*name).to_owned(),
+        colour,
+        description,
+        default: index < DEFAULT_LABELS,
+        renamed: false,
+        deleted: false,
+    });
+    labels.collect()
+}
+
 /// A label's name, colour and description; the first ones are GitHub's defaults.
-pub(crate) const LABELS: [(&str, &str, &str); 14] = [
+const LABELS: [(&str, &str, &str); 14] = [
     ("bug", "d73a4a", "Something isn't working"),
     (
         "documentation",
@@ -74,7 +118,7 @@ pub(crate) const LABELS: [(&str, &str, &str); 14] = [
     ("incident", "000000", ""),
 ];
 /// How many of [`LABELS`] count as GitHub's defaults.
-pub(crate) const DEFAULT_LABELS: usize = 5;
+const DEFAULT_LABELS: usize = 5;
 
 impl Repository {
     /// What took `number`, if anything did yet.
@@ -97,11 +141,7 @@ impl Repository {
     }
 
     pub(crate) fn thread_mut(&mut self, number: u32) -> Option<&mut Thread> {
-        match self.slot_mut(number)? {
-            Slot::Issue(issue) => Some(&mut issue.thread),
-            Slot::PullRequest(pull) => Some(&mut pull.thread),
-            Slot::Discussion | Slot::Deleted { .. } | Slot::Transferred { .. } => None,
-        }
+        self.slot_mut(number)?.thread_mut()
     }
 
     pub(crate) fn issue(&self, number: u32) -> Option<&Issue> {
@@ -132,6 +172,11 @@ impl Repository {
         }
     }
 
+    /// Whether anything can change in it.
+    pub(crate) fn is_active(&self) -> bool {
+        !self.archived && !self.deleted
+    }
+
     /// To be called after each change of what the `repository` object shows.
     pub(crate) fn changed(&mut self) {
         self.rendered = OnceLock::new();
@@ -139,6 +184,14 @@ impl Repository {
 }
 
 impl Slot {
+    pub(crate) fn thread_mut(&mut self) -> Option<&mut Thread> {
+        match self {
+            Self::Issue(issue) => Some(&mut issue.thread),
+            Self::PullRequest(pull) => Some(&mut pull.thread),
+            Self::Discussion | Self::Deleted { .. } | Self::Transferred { .. } => None,
+        }
+    }
+
     pub(crate) fn thread(&self) -> Option<&Thread> {
         match self {
             Self::Issue(issue) => Some(&issue.thread),

@@ -9,12 +9,14 @@ use crate::api::ApiState;
 use crate::chance::{Chance, Stream};
 use crate::delivery::Delivery;
 use crate::json::whole_second;
+use crate::life::Turn;
+use crate::oddity::Oddity;
 use crate::options::Options;
 use crate::render::Renderer;
 use crate::repository::{ItemKey, Repository};
 use gapless_schemas::Timestamp;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 /// The simulated organisation.
@@ -27,6 +29,12 @@ pub struct World {
     pub(crate) api: ApiState,
     plans: BinaryHeap<Reverse<Plan>>,
     plans_made: u64,
+    /// What comes once that many deliveries have been sent, in the order of planning.
+    deferred: BTreeMap<(usize, u64), Wake>,
+    /// How often each oddity has happened.
+    pub(crate) oddities: BTreeMap<Oddity, usize>,
+    /// Logins that people left, for others to take.
+    pub(crate) left_logins: Vec<String>,
     outbox: Vec<Delivery>,
     sent: usize,
     last_attempt: Timestamp,
@@ -70,6 +78,18 @@ pub(crate) enum Wake {
     Open,
     /// Something may happen to an issue or pull request.
     Item(ItemKey),
+    /// Something that is rare happens.
+    Odd(Oddity),
+    /// What should have happened and could not is made to.
+    MakeUp,
+    /// An item changes its state, if it can.
+    Turn(ItemKey, Turn),
+    /// The deleted repository with that index is restored.
+    Restore(usize),
+    /// An account takes another login and reviews that pull request again.
+    TakeLogin(usize, ItemKey),
+    /// An account is deleted.
+    Leave(usize),
 }
 
 /// Milliseconds between a change and the first attempt to deliver it.
@@ -86,6 +106,9 @@ impl World {
             repositories: Vec::new(),
             plans: BinaryHeap::new(),
             plans_made: 0,
+            deferred: BTreeMap::new(),
+            oddities: BTreeMap::new(),
+            left_logins: Vec::new(),
             outbox: Vec::new(),
             sent: 0,
             last_id: 2_200_000_000,
@@ -94,6 +117,7 @@ impl World {
         };
         world.plan(world.now, Wake::Hook);
         world.plan_repositories();
+        world.plan_oddities();
         world
     }
 
@@ -123,6 +147,7 @@ impl World {
         self.now = plan.at;
         self.wake(plan.wake);
         self.sent += self.outbox.len();
+        self.plan_deferred();
         Some(Step {
             at: plan.at,
             deliveries: std::mem::take(&mut self.outbox),
@@ -141,6 +166,28 @@ impl World {
             order: self.plans_made,
             wake,
         }));
+    }
+
+    /// Lets something come once `share` (0..1) of all deliveries have been sent.
+    pub(crate) fn defer(&mut self, share: f64, wake: Wake) {
+        self.plans_made += 1;
+        let sent = (self.options().changes as f64 * share) as usize;
+        self.deferred.insert((sent, self.plans_made), wake);
+    }
+
+    /// What share of all deliveries has been sent.
+    pub(crate) fn progress(&self) -> f64 {
+        self.sent as f64 / self.options().changes.max(1) as f64
+    }
+
+    fn plan_deferred(&mut self) {
+        while let Some(next) = self.deferred.first_entry()
+            && next.key().0 <= self.sent
+        {
+            let wake = next.remove();
+            let after = self.chance.between(1_000, 30_000);
+            self.plan(self.now.plus_millis(after), wake);
+        }
     }
 
     /// The current second: what GitHub writes into `updated_at`.

@@ -56,7 +56,8 @@ pub(super) fn read(layers: &mut Layers) -> Vec<SourceConfig> {
     let mut sources = Vec::new();
     for (place, told) in told {
         let source = checked(told, &place, layers);
-        if !seen.insert((source.host.clone(), source.owner.clone())) {
+        let owner = source.owner.as_ref().map(|owner| owner.to_lowercase());
+        if !seen.insert((source.host.clone(), owner)) {
             layers.problems.add(format!(
                 "{place}: this host and owner stand in the list twice: make them one source, which \
                  may have several secrets"

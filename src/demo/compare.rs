@@ -3,8 +3,7 @@
 //! The views that dashboards read, row by row and column by column: a row that one side has and the
 //! other lacks is a difference too, and NULL is neither 0 nor false nor an empty text. What is not
 //! compared stands in [`EXCLUDED`]; and of open items, `open_seconds` counts until now. What the
-//! simulated world never changes (a milestone, a lock, a deletion of a repository) is compared, but
-//! that proves little.
+//! simulated world never changes (a lock) is compared, but that proves little.
 
 mod rows;
 

@@ -75,6 +75,11 @@ impl Health {
         text.push_str(&self.processors.dead_letters().render());
         for (name, help, value) in [
             (
+                "gapless_ready",
+                "1 while every part can do its work, as /readyz says",
+                Some(u64::from(self.troubles().is_empty())),
+            ),
+            (
                 "gapless_processed_events_total",
                 "Events that the processors joined",
                 Some(self.processors.events()),

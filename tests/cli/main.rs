@@ -155,12 +155,19 @@ impl Up {
         format!("http://{}", self.run_file()[of].as_str().unwrap())
     }
 
-    /// The variables with which another Gapless uses this one's Kafka and ClickHouse.
-    fn as_services(&self) -> Vec<(&'static str, String)> {
+    /// The variables with which another Gapless, in `folder`, uses this one's Kafka and ClickHouse;
+    /// Kafka's password is told in its configuration.
+    fn as_services(&self, folder: &Path) -> Vec<(&'static str, String)> {
         let users = fs::read(self.folder.join("gapless-data/clickhouse-users.json")).unwrap();
         let users: Value = serde_json::from_slice(&users).unwrap();
         let run = self.run_file();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let settings = run["kafka_settings"].as_array().unwrap().iter();
+        let settings: String = settings
+            .map(|pair| format!("{} = {}\n", pair[0], pair[1]))
+            .collect();
+        let settings = format!("[kafka.settings]\n{settings}");
+        fs::write(folder.join("gapless.toml"), settings).unwrap();
         vec![
             ("GAPLESS_KAFKA_BOOTSTRAP", text(&run["kafka_bootstrap"])),
             ("GAPLESS_CLICKHOUSE_URL", text(&run["clickhouse_url"])),
@@ -384,7 +391,7 @@ async fn what_was_accepted_is_shown_survives_a_stop_and_is_there_after_the_next_
 
     // Another Gapless, on these as services of their own, where something is wrong with them.
     let other = tempfile::tempdir().unwrap();
-    let services = up.as_services();
+    let services = up.as_services(other.path());
     let registry = other_registry().await;
     for (name, wrong, words) in [
         (

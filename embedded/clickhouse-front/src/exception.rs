@@ -9,6 +9,8 @@ use axum::http::StatusCode;
 #[derive(Clone, Debug)]
 pub(crate) struct Exception {
     text: String,
+    /// The HTTP status, where it does not follow from the code.
+    status: Option<StatusCode>,
 }
 
 /// The reasons for which the front itself, not the engine, turns a request down.
@@ -18,6 +20,8 @@ pub(crate) enum Refusal {
     BadArguments,
     /// The statement is empty or has no such form.
     SyntaxError,
+    /// The statement is longer than one may be.
+    TooLong,
     /// What is asked for is left out on purpose.
     NotImplemented,
     /// Something in a block's framing is wrong.
@@ -40,6 +44,7 @@ impl Refusal {
             Self::ChecksumDoesNotMatch => (40, "CHECKSUM_DOESNT_MATCH"),
             Self::NotImplemented => (48, "NOT_IMPLEMENTED"),
             Self::SyntaxError => (62, "SYNTAX_ERROR"),
+            Self::TooLong => (307, "TOO_MANY_BYTES"),
             Self::NetworkError => (210, "NETWORK_ERROR"),
             Self::CannotDecompress => (271, "CANNOT_DECOMPRESS"),
             Self::AccessDenied => (497, "ACCESS_DENIED"),
@@ -54,6 +59,7 @@ impl Exception {
         let (code, name) = refusal.code();
         Self {
             text: format!("Code: {code}. DB::Exception: {message}. ({name})"),
+            status: (refusal == Refusal::TooLong).then_some(StatusCode::PAYLOAD_TOO_LARGE),
         }
     }
 
@@ -61,12 +67,25 @@ impl Exception {
     pub(crate) fn engine(message: &str) -> Self {
         Self {
             text: format!("Code: 1001. DB::Exception: {message}. (STD_EXCEPTION)"),
+            status: None,
         }
     }
 
     /// What the engine said, unchanged.
     pub(crate) fn from_engine(text: String) -> Self {
-        Self { text }
+        Self { text, status: None }
+    }
+
+    /// The same, without what follows `end` but for the error's name.
+    pub(crate) fn before(self, end: &str) -> Self {
+        let Some((text, rest)) = self.text.split_once(end) else {
+            return self;
+        };
+        let name = rest.rfind(" (").map_or("", |at| &rest[at..]);
+        Self {
+            text: format!("{}.{name}", text.trim_end_matches('.')),
+            ..self
+        }
     }
 
     /// ClickHouse's number for the error; 1002 (UNKNOWN_EXCEPTION) when the text holds none.
@@ -84,6 +103,9 @@ impl Exception {
 
     /// The HTTP status that ClickHouse's server answers for this code.
     pub(crate) fn status(&self) -> StatusCode {
+        if let Some(status) = self.status {
+            return status;
+        }
         match self.code() {
             192..=195 | 291 | 497 | 516 => StatusCode::FORBIDDEN,
             6 | 26 | 27 | 33 | 34 | 36 | 38 | 41 | 42 | 43 | 53 | 62 | 69 | 72 | 117 | 130

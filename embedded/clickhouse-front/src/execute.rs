@@ -14,17 +14,30 @@ use rand::distr::{Alphanumeric, SampleString};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::exception::Exception;
+use crate::configuration::READER_ROLE;
+use crate::exception::{Exception, Refusal};
 use crate::ffi::{Connection, Engine, Statistics};
 use crate::framing::{self, Unframer};
+use crate::judge::{self, Judge, Judged};
 use crate::native;
-use crate::options::Access;
+use crate::options::{Access, DATABASE};
 use crate::request::SECONDS_OF_A_READER;
 use crate::sql::{self, Statement};
 
 /// A reader takes a piece of an answer within this time: the engine's own bound on a query's time
 /// does not end one that waits for its client, and so would never give its slot back.
 const READER_TAKES_WITHIN: Duration = Duration::from_secs(60);
+/// An answer goes out in pieces of at most this many bytes, so that little of it is held twice.
+const PIECE_MAX_BYTES: usize = 1 << 20;
+/// A reader's statement in the engine's own writing, which has more blanks than the reader's.
+const NORMAL_MAX_BYTES: usize = 4 << 20;
+/// How deep a reader's statement may nest; what parses, judges or plans it recurses.
+const READER_DEPTH_MAX: u32 = 300;
+/// What a reader's statement may keep on disk while it runs.
+const READER_SPILL_MAX_BYTES: u64 = 1 << 30;
+/// Readers' threads give way to the writer's; the engine's own only where the process may say so
+/// (`CAP_SYS_NICE`).
+pub(crate) const READER_NICE: i32 = 15;
 
 /// A statement, ready to run.
 #[derive(Debug)]
@@ -97,9 +110,10 @@ enum Client {
 impl Reply {
     /// An answer to `job`, through these channels.
     pub(crate) fn new(job: &Job, head: oneshot::Sender<Head>, body: mpsc::Sender<Piece>) -> Self {
-        let format = match &job.data {
-            Some(_) => None,
-            None => sql::output_format(&job.sql),
+        let format = match (&job.data, job.access) {
+            // A reader's is told by its tree.
+            (Some(_), _) | (None, Access::Read) => None,
+            (None, Access::Write | Access::Look) => sql::output_format(&job.sql),
         }
         .unwrap_or_else(|| job.default_format.clone());
         Self {
@@ -108,14 +122,10 @@ impl Reply {
             body,
             taken_within: match job.access {
                 Access::Read => READER_TAKES_WITHIN,
-                Access::Write => Duration::MAX,
+                Access::Write | Access::Look => Duration::MAX,
             },
             framed: job.frame_answer,
-            native_revision: if format == "Native" {
-                job.native_revision
-            } else {
-                0
-            },
+            native_revision: job.native_revision,
             format,
             exception_tag: Alphanumeric.sample_string(&mut rand::rng(), 16),
         }
@@ -157,14 +167,19 @@ impl Reply {
     }
 
     fn rows(&mut self, rows: &[u8], statistics: Statistics) -> Result<Client, Exception> {
-        let upgraded = (self.native_revision > 0)
+        let upgraded = (self.native_revision > 0 && self.format == "Native")
             .then(|| native::upgrade(rows, self.native_revision))
             .transpose()?;
         self.send_head(None, statistics);
         if rows.is_empty() {
             return Ok(Client::Listens);
         }
-        Ok(self.send(upgraded.as_deref().unwrap_or(rows)))
+        for piece in upgraded.as_deref().unwrap_or(rows).chunks(PIECE_MAX_BYTES) {
+            if self.send(piece) == Client::Gone {
+                return Ok(Client::Gone);
+            }
+        }
+        Ok(Client::Listens)
     }
 
     /// Before the first row an error is the answer; after it, ClickHouse's clients look for a
@@ -184,48 +199,119 @@ impl Reply {
     }
 }
 
-/// Runs the statement and answers it. Blocks; every outcome ends in the reply.
-pub(crate) fn execute(engine: &'static Engine, version: &str, job: Job, mut reply: Reply) {
-    if let Err(error) = run(engine, job, &mut reply) {
-        reply.error(error, version);
+/// The engine, and what a reader's statement may take of it.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    pub(crate) engine: &'static Engine,
+    pub(crate) version: String,
+    /// None in a test that shows that all else holds without it.
+    pub(crate) judge: Option<Judge>,
+    pub(crate) reader_memory_bytes: u64,
+    pub(crate) reader_threads: u64,
+}
+
+impl Executor {
+    /// Runs the statement and answers it. Blocks; every outcome ends in the reply.
+    pub(crate) fn execute(&self, job: Job, mut reply: Reply) {
+        if let Err(error) = self.run(job, &mut reply) {
+            reply.error(error, &self.version);
+        }
+    }
+
+    fn run(&self, mut job: Job, reply: &mut Reply) -> Result<(), Exception> {
+        let connection = self.engine.connect()?;
+        self.prepare(&connection, &job)?;
+        if let Some(data) = job.data.take() {
+            let statistics = insert(&connection, &job, data)?;
+            reply.send_head(None, statistics);
+            return Ok(());
+        }
+        let is_select = match (&self.judge, job.access) {
+            (Some(judge), Access::Read) => {
+                let judged = judge.judge(&connection, &job.sql, &job.parameters)?;
+                let Judged {
+                    sql,
+                    format,
+                    is_select,
+                } = judged;
+                job.sql = sql.into_bytes();
+                reply.format = format.unwrap_or_else(|| job.default_format.clone());
+                is_select
+            }
+            _ => matches!(sql::classify(&job.sql), Statement::Select),
+        };
+        select(&connection, &job, is_select, reply)
+    }
+
+    /// Gives the session its database, its settings and, last, its bounds: what comes last holds.
+    fn prepare(&self, connection: &Connection, job: &Job) -> Result<(), Exception> {
+        let run = |sql: String| connection.query(sql.as_bytes(), "Null", &[]).map(drop);
+        let database = match job.access {
+            Access::Read => readers_database(&job.database)?,
+            Access::Write | Access::Look => &job.database,
+        };
+        if !database.is_empty() {
+            run(format!("USE {}", quoted(database, '`')))?;
+        }
+        let mut settings = Vec::with_capacity(job.settings.len() + 16);
+        if job.access == Access::Read {
+            // The engine cannot cancel what has not begun to answer: a reader who went away must
+            // not hold its slot for ever.
+            let seconds = SECONDS_OF_A_READER.end();
+            settings.push(format!("max_execution_time = {seconds}"));
+            settings.push(format!("max_threads = {}", self.reader_threads));
+        }
+        settings.extend(
+            job.settings
+                .iter()
+                .filter(|(name, value)| job.access != Access::Read || !self.is_more(name, value))
+                .map(|(name, value)| format!("{} = {}", quoted(name, '`'), quoted(value, '\''))),
+        );
+        // An insert is stored when its call returns, whatever the engine's default.
+        settings.push("async_insert = 0".into());
+        if job.access == Access::Read {
+            settings.extend(self.bounds());
+            run(format!("SET ROLE {READER_ROLE}"))?;
+        }
+        if job.access != Access::Write {
+            settings.push("readonly = 1".into());
+        }
+        run(format!("SET {}", settings.join(", ")))
+    }
+
+    /// Whether a reader asks for more threads than it gets.
+    fn is_more(&self, setting: &str, value: &str) -> bool {
+        let is_less = |threads| (1..=self.reader_threads).contains(&threads);
+        setting == "max_threads" && !value.parse().is_ok_and(is_less)
+    }
+
+    /// What a reader's statement may take, whatever it asks for.
+    fn bounds(&self) -> [String; 8] {
+        let memory_bytes = self.reader_memory_bytes;
+        [
+            format!("max_memory_usage = {memory_bytes}"),
+            format!("max_bytes_before_external_group_by = {}", memory_bytes / 2),
+            format!("max_bytes_before_external_sort = {}", memory_bytes / 2),
+            format!("max_temporary_data_on_disk_size_for_query = {READER_SPILL_MAX_BYTES}"),
+            format!("max_query_size = {NORMAL_MAX_BYTES}"),
+            format!("max_parser_depth = {READER_DEPTH_MAX}"),
+            format!("max_ast_depth = {READER_DEPTH_MAX}"),
+            format!("os_threads_nice_value_query = {READER_NICE}"),
+        ]
     }
 }
 
-fn run(engine: &'static Engine, mut job: Job, reply: &mut Reply) -> Result<(), Exception> {
-    let connection = engine.connect()?;
-    prepare(&connection, &job)?;
-    if let Some(data) = job.data.take() {
-        let statistics = insert(&connection, &job, data)?;
-        reply.send_head(None, statistics);
-        return Ok(());
+/// The database of a reader's session.
+fn readers_database(asked: &str) -> Result<&str, Exception> {
+    match asked {
+        // What clients say who have none in mind.
+        "" | "default" => Ok(DATABASE),
+        asked if judge::is_readable(asked) => Ok(asked),
+        asked => Err(Exception::refuse(
+            Refusal::AccessDenied,
+            format!("{asked} is no database that a reader may select from"),
+        )),
     }
-    select(&connection, &job, reply)
-}
-
-/// Gives the session its database, its settings and, last, its bounds: what comes last holds.
-fn prepare(connection: &Connection, job: &Job) -> Result<(), Exception> {
-    let run = |sql: String| connection.query(sql.as_bytes(), "Null", &[]).map(drop);
-    if !job.database.is_empty() {
-        run(format!("USE {}", quoted(&job.database, '`')))?;
-    }
-    let mut settings = Vec::with_capacity(job.settings.len() + 3);
-    if job.access == Access::Read {
-        // The engine cannot cancel what has not begun to answer: a reader who went away must
-        // not hold its slot for ever.
-        let seconds = SECONDS_OF_A_READER.end();
-        settings.push(format!("max_execution_time = {seconds}"));
-    }
-    settings.extend(
-        job.settings
-            .iter()
-            .map(|(name, value)| format!("{} = {}", quoted(name, '`'), quoted(value, '\''))),
-    );
-    // An insert is stored when its call returns, whatever the engine's default.
-    settings.push("async_insert = 0".into());
-    if job.access == Access::Read {
-        settings.push("readonly = 1".into());
-    }
-    run(format!("SET {}", settings.join(", ")))
 }
 
 fn insert(
@@ -272,11 +358,16 @@ fn streaming(format: &str) -> Streaming {
     }
 }
 
-fn select(connection: &Connection, job: &Job, reply: &mut Reply) -> Result<(), Exception> {
+fn select(
+    connection: &Connection,
+    job: &Job,
+    is_select: bool,
+    reply: &mut Reply,
+) -> Result<(), Exception> {
     let format = reply.format.clone();
-    let streaming = match sql::classify(&job.sql) {
-        Statement::Select if !job.whole_answer => streaming(&format),
-        _ => Streaming::No,
+    let streaming = match is_select && !job.whole_answer {
+        true => streaming(&format),
+        false => Streaming::No,
     };
     if streaming == Streaming::No {
         let answer = connection.query(&job.sql, &format, &job.parameters)?;

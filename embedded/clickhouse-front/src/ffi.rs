@@ -84,6 +84,12 @@ pub(crate) struct Engine {
     arguments: Vec<CString>,
 }
 
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
 impl Engine {
     /// Loads the library at `path`. `arguments` are those of `clickhouse-local`, without the
     /// program's name; every connection must be opened with the same ones.

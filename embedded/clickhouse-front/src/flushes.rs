@@ -4,36 +4,97 @@
 //! makes the server leave the connection, and with it what it had not sent yet: the marked error at
 //! the answer's end above all. So such a body waits until the server has flushed the connection,
 //! which it does each time it has nothing more to write.
+//!
+//! And connections that end when there are too many of them, but for the writer's: who reads, or
+//! has not said yet who it is, may open connections as fast as it likes and takes only so many.
 
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
+use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+/// This many connections stay that are not the writer's; for each one more, the oldest ends.
+const GUESTS_MAX: usize = 256;
+
 /// Listens for connections that tell of their flushes.
-pub(crate) struct Listener(pub(crate) TcpListener);
+pub(crate) struct Listener {
+    listener: TcpListener,
+    /// Those that are not known to be the writer's, the oldest first.
+    guests: VecDeque<Weak<Stay>>,
+}
 
 /// A client's connection.
 pub(crate) struct Connection {
     stream: TcpStream,
     flushed: watch::Sender<()>,
+    stay: Arc<Stay>,
+}
+
+/// How long a connection stays.
+#[derive(Debug, Default)]
+struct Stay {
+    is_the_writers: AtomicBool,
+    has_ended: AtomicBool,
+    /// Of the connection's task.
+    task: AtomicWaker,
 }
 
 /// The flushes of one connection.
 #[derive(Clone, Debug)]
-pub(crate) struct Flushes(watch::Receiver<()>);
+pub(crate) struct Flushes {
+    flushed: watch::Receiver<()>,
+    stay: Arc<Stay>,
+}
 
 impl Flushes {
     /// Waits for the next one; returns at once when the connection is gone.
     pub(crate) async fn next(&mut self) {
-        self.0.mark_unchanged();
+        self.flushed.mark_unchanged();
         // An error means that the connection is gone.
-        let _ = self.0.changed().await;
+        let _ = self.flushed.changed().await;
+    }
+
+    /// The writer has shown its password here: the connection stays.
+    pub(crate) fn are_the_writers(&self) {
+        self.stay.is_the_writers.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Listener {
+    /// Accepts what comes to `listener`.
+    pub(crate) fn new(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            guests: VecDeque::with_capacity(GUESTS_MAX + 1),
+        }
+    }
+
+    /// Takes one more guest in, and has the oldest ones go.
+    fn take_in(&mut self) -> Arc<Stay> {
+        let stay = Arc::new(Stay::default());
+        self.guests.push_back(Arc::downgrade(&stay));
+        if self.guests.len() > GUESTS_MAX {
+            self.guests.retain(|guest| {
+                let guest = guest.upgrade();
+                guest.is_some_and(|it| !it.is_the_writers.load(Ordering::Relaxed))
+            });
+        }
+        while self.guests.len() > GUESTS_MAX {
+            if let Some(oldest) = self.guests.pop_front().and_then(|it| it.upgrade()) {
+                oldest.has_ended.store(true, Ordering::Release);
+                oldest.task.wake();
+            }
+        }
+        stay
     }
 }
 
@@ -42,22 +103,34 @@ impl axum::serve::Listener for Listener {
     type Addr = std::net::SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;
+        let (stream, address) = axum::serve::Listener::accept(&mut self.listener).await;
         let connection = Connection {
             stream,
             flushed: watch::Sender::new(()),
+            stay: self.take_in(),
         };
         (connection, address)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 
 impl Connected<IncomingStream<'_, Listener>> for Flushes {
     fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
-        Self(stream.io().flushed.subscribe())
+        Self {
+            flushed: stream.io().flushed.subscribe(),
+            stay: stream.io().stay.clone(),
+        }
+    }
+}
+
+impl Connection {
+    /// Whether it has to go; its task is woken when it has.
+    fn has_ended(&self, cx: &Context<'_>) -> bool {
+        self.stay.task.register(cx.waker());
+        self.stay.has_ended.load(Ordering::Acquire)
     }
 }
 
@@ -67,6 +140,9 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.has_ended(cx) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
@@ -77,6 +153,9 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.has_ended(cx) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
@@ -85,6 +164,9 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.has_ended(cx) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
     }
 

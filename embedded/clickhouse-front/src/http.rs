@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Request as HttpRequest, StatusCode};
 use axum::response::Response;
@@ -11,22 +11,24 @@ use axum::routing::get;
 use axum::{Router, http};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::exception::{Exception, Refusal};
-use crate::execute::{self, Head, InsertData, Job, Piece, Reply};
-use crate::ffi::Engine;
+use crate::execute::{Executor, Head, InsertData, Job, Piece, Reply};
 use crate::flushes::Flushes;
 use crate::framing::Unframer;
 use crate::options::{Access, Credentials};
 use crate::request::Request;
 use crate::sql::{self, Statement};
 
-/// A statement with what belongs to it, but for streamed data, is at most this long; ClickHouse
-/// would stop at `max_query_size` earlier, but inserts with inline data come this way too.
+/// The writer's statement with what belongs to it, but for streamed data, is at most this long;
+/// ClickHouse would stop at `max_query_size` earlier, but inserts with inline data come this way too.
 const STATEMENT_MAX_BYTES: usize = 1 << 30;
-/// A form, which holds a statement and its parameters but no data, is at most this long.
+/// A reader's statement, and with it a form that holds it and its parameters.
+const READER_STATEMENT_MAX_BYTES: usize = 1 << 20;
+/// The writer's form, which holds a statement and its parameters but no data.
 const FORM_MAX_BYTES: u64 = 16 << 20;
 /// Pieces of a body, and blocks of an answer, that wait between the client and the engine. At
 /// the bound the faster of the two waits.
@@ -36,14 +38,15 @@ const BODY_WITHIN: Duration = Duration::from_secs(60);
 
 /// What every request needs.
 pub(crate) struct Front {
-    pub(crate) engine: &'static Engine,
-    pub(crate) version: String,
+    pub(crate) executor: Executor,
     pub(crate) writer: Credentials,
     pub(crate) reader: Credentials,
     /// One for each of the writer's statements that may run; requests wait here for their turn.
     pub(crate) writer_slots: Arc<Semaphore>,
     /// The same for readers: the writer never waits for them.
     pub(crate) reader_slots: Arc<Semaphore>,
+    /// Runs what blocks for readers, on threads that give way to all others.
+    pub(crate) reader_threads: Handle,
 }
 
 /// The routes of ClickHouse's HTTP interface that are served.
@@ -60,7 +63,7 @@ async fn answer(
     request: HttpRequest<Body>,
 ) -> Response {
     let started = Instant::now();
-    match begin(&front, request).await {
+    match begin(&front, &flushes, request).await {
         Ok(None) => Response::new(Body::from("Ok.\n")),
         Ok(Some(begun)) => run(front, *begun, flushes, started).await,
         Err(error) => refusal(&front, &error),
@@ -76,7 +79,11 @@ struct Begun {
 
 /// Nothing for a GET without a query, a sign of life. Of a body nothing is read before it is known
 /// who sends it and that its statement's turn has come: bodies that wait take no memory.
-async fn begin(front: &Front, request: HttpRequest<Body>) -> Result<Option<Box<Begun>>, Exception> {
+async fn begin(
+    front: &Front,
+    flushes: &Flushes,
+    request: HttpRequest<Body>,
+) -> Result<Option<Box<Begun>>, Exception> {
     let (parts, mut body) = request.into_parts();
     let mut asked = Request::from_headers(&parts.headers);
     let url = parts.uri.query().unwrap_or_default();
@@ -95,17 +102,26 @@ async fn begin(front: &Front, request: HttpRequest<Body>) -> Result<Option<Box<B
             "Content-Encoding is not understood; use decompress=1",
         ));
     }
-    let slots = if asked.is_from(&front.writer) {
-        &front.writer_slots
-    } else {
-        &front.reader_slots
+    let slots = match access {
+        Access::Write | Access::Look => {
+            flushes.are_the_writers();
+            &front.writer_slots
+        }
+        Access::Read => {
+            check_reader(&asked, &body)?;
+            &front.reader_slots
+        }
     };
     let Ok(slot) = slots.clone().acquire_owned().await else {
         return Err(Exception::engine("the front is stopping"));
     };
     let reading = async {
         if let Some(boundary) = boundary {
-            take_form(&mut asked, body, boundary).await?;
+            let max_bytes = match access {
+                Access::Write | Access::Look => FORM_MAX_BYTES,
+                Access::Read => READER_STATEMENT_MAX_BYTES as u64,
+            };
+            take_form(&mut asked, body, boundary, max_bytes).await?;
             body = Body::empty();
             // Its fields may name another user, or settings.
             access = authorise(&asked)?;
@@ -142,10 +158,37 @@ fn form_boundary(headers: &HeaderMap) -> Result<Option<String>, Exception> {
         .map_err(|e| Exception::refuse(Refusal::BadArguments, e))
 }
 
+/// What can be said of a reader's statement before its turn, of which nothing is read before.
+fn check_reader(asked: &Request, body: &Body) -> Result<(), Exception> {
+    if asked.framed_body {
+        return Err(Exception::refuse(
+            Refusal::NotImplemented,
+            "a reader's statement comes as it is: leave out decompress=1",
+        ));
+    }
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    match announced.saturating_add(asked.sql.len()) > READER_STATEMENT_MAX_BYTES {
+        true => Err(too_long(READER_STATEMENT_MAX_BYTES)),
+        false => Ok(()),
+    }
+}
+
+fn too_long(max_bytes: usize) -> Exception {
+    Exception::refuse(
+        Refusal::TooLong,
+        format!("the statement is longer than {max_bytes} bytes"),
+    )
+}
+
 /// Clients send parameters that are too long for a URL as a form.
-async fn take_form(asked: &mut Request, body: Body, boundary: String) -> Result<(), Exception> {
+async fn take_form(
+    asked: &mut Request,
+    body: Body,
+    boundary: String,
+    max_bytes: u64,
+) -> Result<(), Exception> {
     let bad = |e: multer::Error| Exception::refuse(Refusal::BadArguments, e);
-    let limit = multer::SizeLimit::new().whole_stream(FORM_MAX_BYTES);
+    let limit = multer::SizeLimit::new().whole_stream(max_bytes);
     let limits = multer::Constraints::new().size_limit(limit);
     let mut form = multer::Multipart::with_constraints(body.into_data_stream(), boundary, limits);
     while let Some(field) = form.next_field().await.map_err(bad)? {
@@ -159,12 +202,21 @@ async fn take_form(asked: &mut Request, body: Body, boundary: String) -> Result<
 /// streamed; anything else is read whole first, for the statement may be in it.
 async fn job(asked: Request, access: Access, body: Body) -> Result<(Job, String), Exception> {
     let mut sql = asked.sql;
-    let streamed = matches!(sql::classify(&sql), Statement::Insert { .. });
+    // What is done with a reader's statement is done on its own thread.
+    let is_reader = access == Access::Read;
+    let streamed = !is_reader && matches!(sql::classify(&sql), Statement::Insert { .. });
     let (pieces, rest) = mpsc::channel(PIECES_WAITING);
     if streamed {
         tokio::spawn(forward(body, pieces));
     } else {
-        let body = whole(body, asked.framed_body).await?;
+        let max_bytes = match access {
+            Access::Write | Access::Look => STATEMENT_MAX_BYTES,
+            Access::Read => READER_STATEMENT_MAX_BYTES,
+        };
+        let left = max_bytes.saturating_sub(sql.len());
+        let body = whole(body, asked.framed_body, left)
+            .await?
+            .ok_or_else(|| too_long(max_bytes))?;
         if !sql.is_empty() && !body.is_empty() {
             sql.push(b'\n');
         }
@@ -177,15 +229,21 @@ async fn job(asked: Request, access: Access, body: Body) -> Result<(Job, String)
             "Syntax error: failed at position 1 (end of query): Empty query",
         ));
     }
-    if let Some(reason) = sql::refusal(&sql, access) {
-        return Err(Exception::refuse(Refusal::AccessDenied, reason));
-    }
-    let data = match sql::classify(&sql) {
+    let statement = match access {
+        Access::Read => Statement::Other,
+        Access::Write | Access::Look => {
+            if let Some(reason) = sql::refusal(&sql) {
+                return Err(Exception::refuse(Refusal::AccessDenied, reason));
+            }
+            sql::classify(&sql)
+        }
+    };
+    let data = match statement {
         Statement::Insert {
             head_end,
             format,
             data_start,
-        } => {
+        } if access == Access::Write => {
             let first = sql.split_off(data_start);
             sql.truncate(head_end);
             Some(InsertData {
@@ -195,7 +253,7 @@ async fn job(asked: Request, access: Access, body: Body) -> Result<(Job, String)
                 framed: streamed && asked.framed_body,
             })
         }
-        Statement::Select | Statement::Other => None,
+        Statement::Insert { .. } | Statement::Select | Statement::Other => None,
     };
     let default_format = match asked.default_format {
         format if format.is_empty() => "TabSeparated".to_string(),
@@ -216,17 +274,24 @@ async fn job(asked: Request, access: Access, body: Body) -> Result<(Job, String)
     Ok((job, asked.query_id))
 }
 
-async fn whole(body: Body, framed: bool) -> Result<Vec<u8>, Exception> {
-    let bytes = axum::body::to_bytes(body, STATEMENT_MAX_BYTES)
-        .await
-        .map_err(|e| Exception::refuse(Refusal::NetworkError, e))?;
+/// None when it is longer than `max_bytes`.
+async fn whole(body: Body, framed: bool, max_bytes: usize) -> Result<Option<Vec<u8>>, Exception> {
+    let mut bytes = Vec::new();
+    let mut body = body.into_data_stream();
+    while let Some(piece) = body.next().await {
+        let piece = piece.map_err(|e| Exception::refuse(Refusal::NetworkError, e))?;
+        if bytes.len() + piece.len() > max_bytes {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&piece);
+    }
     if !framed {
-        return Ok(bytes.into());
+        return Ok(Some(bytes));
     }
     let mut unframer = Unframer::default();
     let contents = unframer.push(&bytes)?;
     unframer.finish()?;
-    Ok(contents)
+    Ok(Some(contents))
 }
 
 /// Hands a body to the engine's thread. A client that breaks off becomes an error there, which
@@ -255,8 +320,12 @@ async fn run(front: Arc<Front>, begun: Begun, flushes: Flushes, started: Instant
     let (body_sender, body) = mpsc::channel(PIECES_WAITING + 1);
     let reply = Reply::new(&job, head_sender, body_sender);
     let worker = front.clone();
-    tokio::task::spawn_blocking(move || {
-        execute::execute(worker.engine, &worker.version, job, reply);
+    let threads = match job.access {
+        Access::Write | Access::Look => Handle::current(),
+        Access::Read => front.reader_threads.clone(),
+    };
+    threads.spawn_blocking(move || {
+        worker.executor.execute(job, reply);
         drop(slot);
     });
     match head.await {
@@ -338,7 +407,7 @@ fn content_type(format: &str) -> &'static str {
 }
 
 fn refusal(front: &Front, error: &Exception) -> Response {
-    let mut response = with_status(error.status(), error.body(&front.version));
+    let mut response = with_status(error.status(), error.body(&front.executor.version));
     response
         .headers_mut()
         .insert("X-ClickHouse-Exception-Code", error.code().into());
@@ -376,7 +445,7 @@ mod tests {
         let endless = stream::iter([Bytes::from(head)]).chain(more);
         let body = Body::from_stream(endless.map(Ok::<_, std::convert::Infallible>));
         let mut asked = Request::from_headers(&HeaderMap::new());
-        let refused = take_form(&mut asked, body, "x".into()).await;
+        let refused = take_form(&mut asked, body, "x".into(), FORM_MAX_BYTES).await;
         let refused = refused.expect_err("it never ends").body("1");
         assert!(refused.starts_with("Code: 36."), "{refused}");
     }

@@ -7,22 +7,30 @@
 //! with ClickHouse's code and text. Left out on purpose, and refused with a sentence: sessions,
 //! HTTP content encodings, `INTO OUTFILE`.
 //!
-//! Who may do what: the writer everything; the reader queries that stay inside the database
-//! (the engine's `readonly`, a list of settings that may be changed, no functions that open
-//! files, addresses or programs). Both need their password, although only the loopback is
-//! listened on: other users of the machine, and pages in a browser, reach the loopback too.
+//! Who may do what: the writer what tables need; the reader queries of Gapless's database. Four
+//! layers hold a reader back, each by itself: the statement's own syntax tree is judged by lists of
+//! what is allowed (`judge`); the session has a role of the engine's that may select and nothing else
+//! (`configuration`); nobody, the writer included, is granted what reaches outside the database; and
+//! the kernel lets the process run, open and reach nothing else (`confine`). A reader has bounds
+//! for length, depth, time, threads, memory and disk, and slots of its own, so that the writer waits
+//! for nobody. Both need their password, although only the loopback is listened on: other users of
+//! the machine, and pages in a browser, reach the loopback too.
 
+mod configuration;
+mod confine;
 mod exception;
 mod execute;
 mod ffi;
 mod flushes;
 mod framing;
 mod http;
+mod judge;
 mod native;
 mod options;
 mod request;
 mod serve;
 mod sql;
 
-pub use options::{Credentials, Options};
-pub use serve::{Error, OPTIONS_VARIABLE, run, run_from_environment};
+pub use confine::Confinement;
+pub use options::{Credentials, Layers, Options};
+pub use serve::{Error, OPTIONS_VARIABLE, run, run_from_environment, run_with};

@@ -27,13 +27,38 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
+/// The database that readers select from; its generations are `gapless_1` and so on.
+pub(crate) const DATABASE: &str = "gapless";
+
 /// What a request may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Everything.
+    /// Everything that tables need.
     Write,
-    /// Queries that stay inside the database.
+    /// The writer's, by GET: nothing that changes anything.
+    Look,
+    /// A reader's: what the judge lets pass.
     Read,
+}
+
+/// What holds a reader back. In use, all of it; a test leaves some out to show what each holds alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layers {
+    /// The kernel confines the process.
+    pub confinement: bool,
+    /// Readers' statements are judged by their syntax tree.
+    pub judge: bool,
+    /// The engine grants what is listed, and nothing that reaches outside.
+    pub grants: bool,
+}
+
+impl Layers {
+    /// What is in use.
+    pub(crate) const ALL: Self = Self {
+        confinement: true,
+        judge: true,
+        grants: true,
+    };
 }
 
 /// How a front is set up: what it loads, where it listens, who may do what, its bounds.
@@ -49,10 +74,22 @@ pub struct Options {
     pub writer: Credentials,
     /// Who may only query, inside the database.
     pub reader: Credentials,
-    /// How many of the writer's statements, and as many of readers', run at the same time; more
+    /// How many of the writer's statements, and half as many of readers', run at the same time; more
     /// wait their turn.
     pub slots: usize,
     /// How much memory the engine may take, in bytes; a query that needs more fails with
-    /// ClickHouse's code 241.
+    /// ClickHouse's code 241. Half of it is readers', an equal part for each of their statements.
     pub memory_bytes: u64,
+}
+
+impl Options {
+    /// How many statements of readers run at the same time.
+    pub(crate) fn reader_slots(&self) -> usize {
+        (self.slots / 2).max(1)
+    }
+
+    /// How much memory a reader's statement may take, in bytes.
+    pub(crate) fn reader_memory_bytes(&self) -> u64 {
+        self.memory_bytes / 2 / self.reader_slots() as u64
+    }
 }

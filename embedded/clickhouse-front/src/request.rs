@@ -141,7 +141,7 @@ impl Request {
             if method == Method::POST {
                 Access::Write
             } else {
-                Access::Read
+                Access::Look
             }
         } else if self.is_from(reader) {
             self.check_reader_settings()?;
@@ -220,7 +220,7 @@ mod tests {
     fn only_the_writer_writes_and_only_by_post() {
         let writer = request("writer", "writer's secret");
         assert_eq!(access(&writer, Method::POST), Ok(Access::Write));
-        assert_eq!(access(&writer, Method::GET), Ok(Access::Read));
+        assert_eq!(access(&writer, Method::GET), Ok(Access::Look));
         let reader = request("reader", "reader's secret");
         assert_eq!(access(&reader, Method::POST), Ok(Access::Read));
     }

@@ -1,17 +1,21 @@
 //! Starts the engine, serves until told to stop, stops the engine.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
+use crate::configuration::{self, Grants};
+use crate::confine::confine;
+use crate::execute::{Executor, READER_NICE};
 use crate::ffi::{Connection, Engine};
 use crate::flushes::{Flushes, Listener};
 use crate::http::{Front, routes};
-use crate::options::Options;
+use crate::judge::Judge;
+use crate::options::{DATABASE, Layers, Options};
 
 /// The environment variable in which a parent hands over the options, as JSON. Not arguments:
 /// those are shown to every user of the machine, and the options hold passwords.
@@ -65,19 +69,35 @@ pub fn run_from_environment() -> Result<(), Error> {
 }
 
 /// Runs a front; blocks until SIGTERM or SIGINT, then lets running statements end, stops the
-/// engine and returns. Call it once in a process, since the engine cannot be started twice, and
-/// with `TZ=UTC` in the environment.
+/// engine and returns. Call it once in a process, since the engine cannot be started twice,
+/// before any thread that is to be confined (see [`Confinement`](crate::Confinement)), and with
+/// `TZ=UTC` in the environment.
 ///
 /// # Errors
 /// See [`Error`]; nothing is left running.
 pub fn run(options: Options) -> Result<(), Error> {
+    run_with(options, Layers::ALL)
+}
+
+/// The same with only some of what holds readers back, for tests that show what each layer holds
+/// alone. Nothing but a call of this function turns one off.
+///
+/// # Errors
+/// As [`run`].
+#[doc(hidden)]
+pub fn run_with(options: Options, layers: Layers) -> Result<(), Error> {
     if !options.listen.ip().is_loopback() {
         return Err(Error::Options(format!(
             "{} is not the loopback",
             options.listen
         )));
     }
-    let engine = load(&options)?;
+    // Once confined, the process makes no socket any more.
+    let listen = options.listen;
+    let listener = std::net::TcpListener::bind(listen)
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+        .map_err(|reason| Error::Listen { listen, reason })?;
+    let engine = load(&options, layers)?;
     let started = |e: crate::exception::Exception| Error::DataDir {
         data_dir: options.data_dir.clone(),
         reason: e.body("").trim_end().to_string(),
@@ -85,26 +105,51 @@ pub fn run(options: Options) -> Result<(), Error> {
     // Keeps the engine up between requests, each of which has a connection of its own.
     let anchor = engine.connect().map_err(started)?;
     let (version, timezone) = about(&anchor).map_err(started)?;
+    // Where readers' sessions begin.
+    let make = format!("CREATE DATABASE IF NOT EXISTS {DATABASE}");
+    anchor
+        .query(make.as_bytes(), "Null", &[])
+        .map_err(started)?;
+    let judge = layers
+        .judge
+        .then(|| Judge::new(&anchor))
+        .transpose()
+        .map_err(started)?;
     if timezone != "UTC" {
         return Err(Error::Options(format!(
             "run it with TZ=UTC in its environment, not {timezone}"
         )));
     }
     let slots = options.slots.max(1);
+    let reader_slots = options.reader_slots();
+    let reader_threads = tokio::runtime::Builder::new_multi_thread()
+        .enable_time()
+        .worker_threads(1)
+        .max_blocking_threads(reader_slots)
+        .thread_name("reader")
+        .on_thread_start(give_way)
+        .build()?;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let front = Arc::new(Front {
-        engine,
-        version,
+        executor: Executor {
+            engine,
+            version,
+            judge,
+            reader_memory_bytes: options.reader_memory_bytes(),
+            reader_threads: threads.div_ceil(2) as u64,
+        },
         writer: options.writer.clone(),
         reader: options.reader.clone(),
         writer_slots: Arc::new(Semaphore::new(slots)),
-        reader_slots: Arc::new(Semaphore::new(slots)),
+        reader_slots: Arc::new(Semaphore::new(reader_slots)),
+        reader_threads: reader_threads.handle().clone(),
     });
     let served = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        // A thread for each running statement, and a few for the rest.
-        .max_blocking_threads(2 * slots + 4)
+        // A thread for each running statement of the writer's, and a few for the rest.
+        .max_blocking_threads(slots + 4)
         .build()?
-        .block_on(serve(options.listen, front));
+        .block_on(serve(listener, front));
     drop(anchor);
     // What was acknowledged is on disk already; threads that stay are ended with the process.
     let all_threads_ended = engine.shutdown();
@@ -112,24 +157,34 @@ pub fn run(options: Options) -> Result<(), Error> {
     served
 }
 
-/// Merges give way to inserts and queries where the process may say so (`CAP_SYS_NICE`; without it the
-/// engine leaves their priority as it is). Parts that wait for them slow inserts down from a thousand on.
-const MERGES_NICE: i32 = 19;
+/// Parsing and judging a reader's statement, too, takes what time the writer leaves. Only more
+/// courtesy needs no privilege, and there is no way back: hence threads of their own.
+fn give_way() {
+    // For the calling thread alone. Where the system refuses, readers compete.
+    let _ = rustix::process::setpriority_process(None, READER_NICE);
+}
 
-/// Folders and configuration, then the library.
-fn load(options: &Options) -> Result<&'static Engine, Error> {
+/// Folders and configuration, then what the kernel is asked for, then the library.
+fn load(options: &Options, layers: Layers) -> Result<&'static Engine, Error> {
     let unusable = |e: std::io::Error| Error::DataDir {
         data_dir: options.data_dir.clone(),
         reason: e.to_string(),
     };
     let store = options.data_dir.join("store");
     std::fs::create_dir_all(&store).map_err(unusable)?;
-    let configuration = options.data_dir.join("config.xml");
-    std::fs::write(
-        &configuration,
-        configuration_xml(&options.data_dir, options.memory_bytes),
-    )
-    .map_err(unusable)?;
+    let grants = match layers.grants {
+        true => Grants::Listed,
+        false => Grants::Everything,
+    };
+    let configuration =
+        configuration::write(&options.data_dir, options.memory_bytes, grants).map_err(unusable)?;
+    if layers.confinement {
+        let confinement = confine(&options.library, &options.data_dir);
+        match confinement.shortfall() {
+            None => tracing::info!("the kernel confines the ClickHouse engine"),
+            Some(lacking) => tracing::warn!("{lacking}"),
+        }
+    }
     let arguments = [
         format!("--config-file={}", configuration.display()),
         format!("--path={}", store.display()),
@@ -144,31 +199,6 @@ fn load(options: &Options) -> Result<&'static Engine, Error> {
     Ok(Box::leak(Box::new(engine)))
 }
 
-/// A damaged part of a table is no matter of course: without the bound of zero the engine would put up
-/// to a hundred aside without a word, and figures would be wrong.
-fn configuration_xml(data_dir: &Path, memory_bytes: u64) -> String {
-    let escaped = |path: PathBuf| {
-        path.display()
-            .to_string()
-            .replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;")
-    };
-    let backups = escaped(data_dir.join("backups"));
-    let files = escaped(data_dir.join("user_files"));
-    format!(
-        "<clickhouse>\n\
-         <max_server_memory_usage>{memory_bytes}</max_server_memory_usage>\n\
-         <merge_tree>\n\
-         <max_suspicious_broken_parts>0</max_suspicious_broken_parts>\n\
-         </merge_tree>\n\
-         <os_threads_nice_value_merge_mutate>{MERGES_NICE}</os_threads_nice_value_merge_mutate>\n\
-         <user_files_path>{files}/</user_files_path>\n\
-         <backups><allowed_path>{backups}/</allowed_path></backups>\n\
-         </clickhouse>\n"
-    )
-}
-
 /// The engine's version and its time zone. The zone comes from the process's environment alone;
 /// in any other than UTC, a `Date` would begin at another time than Gapless means.
 fn about(anchor: &Connection) -> Result<(String, String), crate::exception::Exception> {
@@ -178,15 +208,17 @@ fn about(anchor: &Connection) -> Result<(String, String), crate::exception::Exce
     Ok((version.into(), timezone.into()))
 }
 
-async fn serve(listen: SocketAddr, front: Arc<Front>) -> Result<(), Error> {
+async fn serve(listener: std::net::TcpListener, front: Arc<Front>) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|reason| Error::Listen { listen, reason })?;
-    tracing::info!(%listen, version = front.version, "the ClickHouse front is ready");
+    let listener = TcpListener::from_std(listener)?;
+    tracing::info!(
+        listen = %listener.local_addr()?,
+        version = front.executor.version,
+        "the ClickHouse front is ready"
+    );
     let service = routes(front).into_make_service_with_connect_info::<Flushes>();
-    axum::serve(Listener(listener), service)
+    axum::serve(Listener::new(listener), service)
         .with_graceful_shutdown(async move {
             tokio::select! {
                 _ = terminate.recv() => {}

@@ -1,11 +1,10 @@
-//! Just enough lexing of SQL to find what ClickHouse's HTTP handler finds with its parser.
+//! Just enough lexing of SQL to find in the writer's statements what ClickHouse's HTTP handler finds
+//! with its parser. A reader's statements never come here: see [`crate::judge`].
 //!
 //! Three questions are answered: does the statement take data from the request, and where does
 //! it start; which output format does it name; is it one that must be refused. All three
 //! hold whatever stands in strings, quoted names and comments. The lexer never fails: what is
 //! no SQL is left to the engine, which says so.
-
-use crate::options::Access;
 
 /// A lexed piece of the statement: a byte range, and how many brackets are open around it.
 #[derive(Clone, Copy, Debug)]
@@ -195,47 +194,6 @@ impl Token {
     fn text(&self, sql: &[u8]) -> String {
         String::from_utf8_lossy(&sql[self.start..self.end]).into_owned()
     }
-
-    /// A name without its quotes.
-    fn name(&self, sql: &[u8]) -> String {
-        match self.kind {
-            TokenKind::QuotedName => {
-                String::from_utf8_lossy(&sql[self.start + 1..self.end - 1]).into_owned()
-            }
-            _ => self.text(sql),
-        }
-    }
-
-    /// What the engine might read otherwise than this lexer, which could hide a function from it:
-    /// heredocs, blanks and quotes of Unicode, `\G`, escapes in names, `1e--`, which is no comment, and
-    /// control characters. Queries do without them.
-    fn unclear(&self, sql: &[u8]) -> Option<String> {
-        let bytes = &sql[self.start..self.end];
-        let is_odd =
-            |byte: &u8| !matches!(byte, b' '..=b'~') || matches!(byte, b'#' | b'$' | b'\\');
-        let is_open_exponent = || {
-            bytes[0].is_ascii_digit()
-                && matches!(bytes.last(), Some(b'e' | b'E' | b'p' | b'P'))
-                && sql[self.end..].starts_with(b"--")
-        };
-        match self.kind {
-            TokenKind::Unclosed => {
-                Some(format!("the quote {} is not closed", char::from(bytes[0])))
-            }
-            TokenKind::QuotedName if bytes.contains(&b'\\') => Some(format!(
-                "{}: a reader's names have no escapes",
-                self.text(sql)
-            )),
-            TokenKind::Word | TokenKind::Sign if bytes.iter().any(is_odd) => Some(format!(
-                "{}: in a reader's query characters other than ASCII, #, $ and \\ stand inside quotes only",
-                self.text(sql)
-            )),
-            TokenKind::Word if is_open_exponent() => {
-                Some(format!("{}--: no number", self.text(sql)))
-            }
-            _ => None,
-        }
-    }
 }
 
 /// What the statement is.
@@ -322,125 +280,19 @@ pub(crate) fn output_format(sql: &[u8]) -> Option<String> {
     (index > 0 && at_end).then(|| format.text(sql))
 }
 
-/// Functions of values that read outside the database. They need no brackets to be called:
-/// `arrayMap(file, […])` does it too.
-const OUTWARD_VALUE_FUNCTIONS: [&str; 2] = ["file", "catboostevaluate"];
-
-/// Functions of tables that read or write outside the database, run programs, or hide a query in a
-/// string; the `…Cluster` forms are caught by their stems.
-const OUTWARD_FUNCTIONS: [&str; 29] = [
-    "filesystem",
-    "eval",
-    "url",
-    "s3",
-    "gcs",
-    "oss",
-    "cosn",
-    "hdfs",
-    "azureblobstorage",
-    "remote",
-    "remotesecure",
-    "cluster",
-    "clusterallreplicas",
-    "mysql",
-    "postgresql",
-    "mongodb",
-    "redis",
-    "sqlite",
-    "odbc",
-    "jdbc",
-    "executable",
-    "deltalake",
-    "iceberg",
-    "hudi",
-    "paimon",
-    "ytsaurus",
-    "python",
-    "arrowstream",
-    "arrowflight",
-];
-
-/// What statements that only read begin with.
-const READING_KEYWORDS: [&str; 9] = [
-    "select", "with", "from", "show", "describe", "desc", "explain", "exists", "values",
-];
-
-/// Why a statement is refused, if it is: for all, several statements at once and
-/// `INTO OUTFILE`; for one who may only read, whatever does not begin like a query, what the
-/// engine might read otherwise, settings, and any function that opens a file, an address or a program.
-/// The engine's own `readonly` stands behind this; it alone would let a reader kill queries, change
-/// any setting in a query inside another, and call some of these functions.
-pub(crate) fn refusal(sql: &[u8], access: Access) -> Option<String> {
-    // An insert's inline data need not be SQL, but one who may only read inserts nothing.
-    let until = match access {
-        Access::Write => Until::Data,
-        Access::Read => Until::End,
-    };
-    let tokens = lex(sql, until);
+/// Why a statement of the writer's is refused, if it is: several statements at once, and
+/// `INTO OUTFILE`, which this engine obeys itself. What a reader may send is not decided here.
+pub(crate) fn refusal(sql: &[u8]) -> Option<String> {
+    // An insert's inline data need not be SQL.
+    let tokens = lex(sql, Until::Data);
     let end = tokens.iter().position(|t| t.is_sign(sql, b';'));
     if end.is_some_and(|at| tokens[at..].iter().any(|t| !t.is_sign(sql, b';'))) {
         return Some("more than one statement is not allowed".into());
     }
     let mut pairs = tokens.windows(2);
-    if pairs.any(|w| w[0].is_anywhere(sql, "into") && w[1].is_anywhere(sql, "outfile")) {
-        return Some("INTO OUTFILE is not allowed".into());
-    }
-    if access == Access::Write {
-        return None;
-    }
-    let first = tokens.iter().find(|t| !t.is_sign(sql, b'('))?;
-    if !READING_KEYWORDS.iter().any(|k| first.is_anywhere(sql, k)) {
-        return Some(format!("a reader may only query, not {}", first.text(sql)));
-    }
-    if let Some(reason) = tokens.iter().find_map(|token| token.unclear(sql)) {
-        return Some(reason);
-    }
-    if tokens
-        .windows(2)
-        .any(|w| w[0].is_sign(sql, b':') && w[1].is_anywhere(sql, "identifier"))
-    {
-        return Some("a reader's parameters are values, not names".into());
-    }
-    // A column or a table; the dot of a number such as `1.` makes none.
-    let is_qualified = |at: usize| {
-        let before = at.checked_sub(2).map(|from| &tokens[from..at]);
-        before.is_some_and(|it| {
-            it[1].is_sign(sql, b'.') && it[0].is_name() && !sql[it[0].start].is_ascii_digit()
-        })
-    };
-    if (0..tokens.len()).any(|at| tokens[at].is_anywhere(sql, "settings") && !is_qualified(at)) {
-        return Some(
-            "a reader's settings come with the request, not in the query; as a name, settings \
-             stands in quotes"
-                .into(),
-        );
-    }
-    (0..tokens.len())
-        .filter(|at| tokens[*at].is_name())
-        .find(|at| {
-            let name = tokens[*at].name(sql).to_ascii_lowercase();
-            let has_arguments = tokens.get(at + 1).is_some_and(|t| t.is_sign(sql, b'('));
-            (!is_qualified(*at) && OUTWARD_VALUE_FUNCTIONS.contains(&name.as_str()))
-                || (has_arguments && is_outward(&name))
-        })
-        .map(|at| {
-            let name = tokens[at].name(sql);
-            format!("{name} reaches outside the database, which a reader may not")
-        })
-}
-
-/// Whether a function with this name in lower case does.
-fn is_outward(name: &str) -> bool {
-    let stem = name.strip_suffix("cluster").unwrap_or(name);
-    let variants = ["", "s3", "azure", "hdfs", "local"];
-    let is_one = |function: &&str| {
-        let variant = stem.strip_prefix(*function);
-        name == *function || variant.is_some_and(|variant| variants.contains(&variant))
-    };
-    OUTWARD_VALUE_FUNCTIONS
-        .iter()
-        .chain(&OUTWARD_FUNCTIONS)
-        .any(is_one)
+    pairs
+        .any(|w| w[0].is_anywhere(sql, "into") && w[1].is_anywhere(sql, "outfile"))
+        .then(|| "INTO OUTFILE is not allowed".into())
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 use super::item::{FetchError, Target, fetch, owner_of};
 use super::queue::{Batch, Patience};
+use super::repository;
 use crate::clock::Clock;
 use crate::github::GitHub;
 use crate::log::{AppendError, Appended, EventLog};
+use gapless_schemas::Refetch;
 
 /// Why a batch is not answered yet. Its commands stay.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +58,11 @@ pub async fn answer<G: GitHub>(
     };
     let (mut unseen, mut failed) = (None, None);
     for github in clients {
-        match fetch(*github, clock, &target).await {
+        let fetched = match target.number {
+            Refetch::THE_REPOSITORY => repository::fetch(*github, clock, &target).await,
+            _ => fetch(*github, clock, &target).await,
+        };
+        match fetched {
             Ok((404, event)) => drop(unseen.get_or_insert(event)),
             Ok((_, event)) => return Ok(log.append(event).await?),
             Err(error) => drop(failed.get_or_insert(error)),

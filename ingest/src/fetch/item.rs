@@ -19,6 +19,7 @@ use crate::github::{Answer, GitHub, PagesError, TransportError, all_pages, reque
 use gapless_schemas::{Event, GAPS_HEADER, ItemSnapshot, SnapshotKind, Source, Timestamp, ids};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +30,7 @@ pub struct Target {
     pub repository_id: i64,
     /// Its full name as last told, for the event of an answer that tells none.
     pub repository: Option<String>,
-    /// Number of the issue or pull request.
+    /// Number of the issue or pull request; [`gapless_schemas::Refetch::THE_REPOSITORY`]: none of them.
     pub number: i64,
     /// The gaps that ask; none where nobody did.
     pub gap_ids: BTreeSet<String>,
@@ -80,8 +81,9 @@ impl FetchError {
 #[derive(Deserialize)]
 struct IssueLook {
     pull_request: Option<IgnoredAny>,
-    updated_at: Option<String>,
-    repository_url: Option<String>,
+    /// Whatever it is: who reads the object says what is odd about it.
+    updated_at: Option<Value>,
+    repository_url: Option<Value>,
 }
 
 /// A payload above this could exceed what the log takes: see [`super::slim`].
@@ -171,6 +173,8 @@ fn event(
         .map_err(|error| FetchError::Retry(error.to_string()))?;
     let (updated_at, repository_url) =
         look.map_or((None, None), |look| (look.updated_at, look.repository_url));
+    let text = |value: &Option<Value>| Some(value.as_ref()?.as_str()?.to_owned());
+    let (updated_at, repository_url) = (text(&updated_at), text(&repository_url));
     let repository = repository_url
         .as_deref()
         .and_then(full_name)

@@ -9,6 +9,7 @@ mod lanes;
 mod metrics;
 mod offsets;
 mod queue;
+pub(crate) mod repository;
 mod slim;
 mod worker;
 

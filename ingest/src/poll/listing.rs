@@ -2,7 +2,6 @@
 
 use super::{PollError, RepositoryFound};
 use crate::clock::Clock;
-use crate::fetch::FetchError;
 use crate::github::{self, GitHub, Pages};
 use crate::log::EventLog;
 use gapless_schemas::{Event, IssuesListing, ListingKind, PayloadForm, Source, Timestamp, ids};
@@ -67,9 +66,9 @@ pub async fn poll_repository(
         part.requested_at = github::requested_at(began_at, pages.first_answered_at());
         items += page.len();
         for item in page {
-            let Numbered { number } = serde_json::from_str(item.get())
-                .map_err(|error| FetchError::Retry(format!("an issue object: {error}")))?;
-            numbers.push(number);
+            // A row without a number is kept all the same: who reads it says what is odd about it.
+            let look = serde_json::from_str::<Numbered>(item.get());
+            numbers.extend(look.ok().map(|look| look.number));
             if part.bytes + item.get().len() > PART_MAX_BYTES && !part.items.is_empty() {
                 log.append(part.event(github, clock, None)?).await?;
             }
@@ -123,7 +122,7 @@ impl Part<'_> {
         };
         self.number += 1;
         self.bytes = 0;
-        let payload = super::owner::encode(&listing)?;
+        let payload = crate::fetch::repository::encode(&listing)?;
         let host = github.host();
         Ok(Event {
             event_id: ids::answer_event_id(host, &self.path, self.requested_at, &payload),

@@ -21,8 +21,9 @@ mod poller;
 mod positions;
 mod schedule;
 
+pub use crate::fetch::repository::RepositoryFound;
 pub use listing::{Listed, poll_repository};
-pub use owner::{OwnerPoll, RepositoryFound, poll_owner, probe_repository};
+pub use owner::{OwnerPoll, poll_owner, probe_repository};
 pub use poller::{Poller, Turn};
 pub use positions::{Position, Positions};
 pub use schedule::{Next, Poll, PollTimes, Schedule};

@@ -1,14 +1,16 @@
 //! Appends recorded API answers as snapshots.
 //!
 //! What is taken: answers with 200 to `GET /repos/{o}/{r}/pulls/{n}`, `/issues/{n}`, and
-//! `/pulls/{n}/reviews` where one page holds them all. Each becomes an item snapshot of which
-//! only that part is present; one that tells no timeline proves nothing about history.
+//! `/pulls/{n}/reviews` where one page holds them all; and every row of `/pulls` and `/issues`, of
+//! whatever page and query. Each becomes an item snapshot of which only that part is present; one
+//! that tells no timeline proves nothing about history, and a page of a listing nothing about what
+//! it lacks.
 //!
 //! **Time.** A recording tells no request times. Where an answer's `Date` was recorded, it is
-//! taken; else the time of the import, a millisecond later for each answer, so that they keep
-//! their order. An imported answer therefore counts as asked *now*: among answers of one
-//! `updated_at` the last recorded wins, as it should, but nothing may be imported that is older
-//! than what the log knows from an API already.
+//! taken; else nobody knows when it was asked for, and the event says so. Such an answer counts
+//! least ([`Event::as_of`]): it settles no second, and of one `updated_at` whatever is dated wins;
+//! among its like the last recorded does. To keep their order they are received a millisecond
+//! apart.
 //!
 //! **Identity.** Reviews and issues tell no repository id; it is known from the deliveries and
 //! pull requests of the same sequence, by name. An answer before any of these is left out.
@@ -60,17 +62,16 @@ pub async fn import(
             Line::Webhook(delivery) => names.learn_from_delivery(&delivery.body),
             Line::Api(exchange) => {
                 let now = clock.now().max(last.plus_millis(1));
-                match snapshot(exchange, &mut names, now) {
-                    Some((part, event)) => {
-                        last = now;
-                        log.append(event).await?;
-                        *match part {
-                            Part::PullRequest => &mut report.pull_requests,
-                            Part::Issue => &mut report.issues,
-                            Part::Reviews => &mut report.reviews,
-                        } += 1;
-                    }
-                    None => report.left_out += 1,
+                let told = snapshots(exchange, &mut names, now);
+                report.left_out += u64::from(told.is_empty());
+                for (part, event) in told {
+                    last = event.received_at;
+                    log.append(event).await?;
+                    *match part {
+                        Part::PullRequest => &mut report.pull_requests,
+                        Part::Issue => &mut report.issues,
+                        Part::Reviews => &mut report.reviews,
+                    } += 1;
                 }
             }
             Line::Other => report.left_out += 1,
@@ -105,6 +106,7 @@ struct DeliveryLook {
 
 #[derive(Deserialize)]
 struct ItemLook {
+    number: i64,
     updated_at: Option<String>,
     base: Option<BaseLook>,
 }
@@ -127,84 +129,151 @@ impl Names {
     }
 }
 
-/// The event of an exchange that tells something of an item.
-fn snapshot(exchange: Exchange, names: &mut Names, now: Timestamp) -> Option<(Part, Event)> {
+/// The events of an exchange that tells something of items, received a millisecond apart from `now`
+/// on: one, or one for each row of a listing.
+fn snapshots(exchange: Exchange, names: &mut Names, now: Timestamp) -> Vec<(Part, Event)> {
     if exchange.method != "GET" || exchange.status != 200 {
-        return None;
+        return Vec::new();
     }
-    let path = path_of(&exchange.uri)?;
-    let (part, repository, number) = resource(path)?;
+    let resource = path_of(&exchange.uri).and_then(resource);
+    let (Some(resource), Some(body)) = (resource, exchange.body) else {
+        return Vec::new();
+    };
     let answer = Answer {
         headers: exchange.headers,
         ..Answer::default()
     };
-    let body = exchange.body?;
-    let mut snapshot = ItemSnapshot {
+    let told: Vec<Told> = match resource.number {
+        Some(number) if resource.part == Part::Reviews => {
+            let is_whole = answer.header("link").is_none();
+            let reviews = serde_json::from_str(body.get()).ok();
+            let told = reviews.filter(|_| is_whole).map(|reviews| Told {
+                number,
+                occurred_at: None,
+                snapshot: ItemSnapshot {
+                    reviews: Some(reviews),
+                    ..nothing()
+                },
+            });
+            told.into_iter().collect()
+        }
+        Some(_) => Told::of(resource.part, body, names).into_iter().collect(),
+        None => {
+            let rows: Vec<Box<RawValue>> = serde_json::from_str(body.get()).unwrap_or_default();
+            let rows = rows.into_iter();
+            rows.filter_map(|row| Told::of(resource.part, row, names))
+                .collect()
+        }
+    };
+    let Some(&repository_id) = names.0.get(resource.repository) else {
+        return Vec::new();
+    };
+    let host = host_of(&exchange.uri);
+    let requested_at = answer.date();
+    let events = told.into_iter().zip(0..).filter_map(|(told, place)| {
+        let received_at = now.plus_millis(place);
+        let payload = serde_json::to_vec(&told.snapshot).ok()?;
+        let path = format!("{}#{}", resource.path, told.number);
+        let asked_at = requested_at.unwrap_or(received_at);
+        let event = Event {
+            event_id: ids::answer_event_id(&host, &path, asked_at, &payload),
+            source: Source::Snapshot,
+            kind: SnapshotKind::Item.name().to_owned(),
+            action: None,
+            host: host.clone(),
+            owner: resource.repository.split('/').next().map(str::to_owned),
+            owner_id: None,
+            repository: Some(resource.repository.to_owned()),
+            repository_id: Some(repository_id),
+            number: Some(told.number),
+            hook_target_id: None,
+            occurred_at: told.occurred_at,
+            first_delivered_at: None,
+            requested_at,
+            received_at,
+            credential_kind: None,
+            headers: BTreeMap::from([("gapless-recorded".to_owned(), "true".to_owned())]),
+            payload_form: PayloadForm::Raw,
+            payload,
+        };
+        Some((resource.part, event))
+    });
+    events.collect()
+}
+
+/// What an answer, or a row of one, tells of an item.
+struct Told {
+    number: i64,
+    occurred_at: Option<Timestamp>,
+    snapshot: ItemSnapshot,
+}
+
+/// A snapshot of which no part is present.
+const fn nothing() -> ItemSnapshot {
+    ItemSnapshot {
         status: 200,
         location: None,
         issue: None,
         pull_request: None,
         reviews: None,
         timeline: None,
-    };
-    let mut occurred_at = None;
-    if part == Part::Reviews {
-        if answer.header("link").is_some() {
-            return None;
-        }
-        snapshot.reviews = Some(serde_json::from_str(body.get()).ok()?);
-    } else {
-        let look: ItemLook = serde_json::from_str(body.get()).ok()?;
-        occurred_at = look.updated_at.and_then(|text| text.parse().ok());
+    }
+}
+
+impl Told {
+    /// What the object of a pull request or issue tells; nothing where it does not say which.
+    fn of(part: Part, object: Box<RawValue>, names: &mut Names) -> Option<Self> {
+        let look: ItemLook = serde_json::from_str(object.get()).ok()?;
         if let Some(repository) = look.base.and_then(|base| base.repo) {
             names.learn(repository);
         }
+        let mut snapshot = nothing();
         match part {
-            Part::PullRequest => snapshot.pull_request = Some(body),
-            _ => snapshot.issue = Some(body),
+            Part::PullRequest => snapshot.pull_request = Some(object),
+            Part::Issue | Part::Reviews => snapshot.issue = Some(object),
         }
+        Some(Self {
+            number: look.number,
+            occurred_at: look.updated_at.and_then(|text| text.parse().ok()),
+            snapshot,
+        })
     }
-    let repository_id = *names.0.get(repository)?;
-    let requested_at = answer.date().unwrap_or(now);
-    let payload = serde_json::to_vec(&snapshot).ok()?;
-    let host = host_of(&exchange.uri);
-    let event = Event {
-        event_id: ids::answer_event_id(&host, path, requested_at, &payload),
-        source: Source::Snapshot,
-        kind: SnapshotKind::Item.name().to_owned(),
-        action: None,
-        host,
-        owner: repository.split('/').next().map(str::to_owned),
-        owner_id: None,
-        repository: Some(repository.to_owned()),
-        repository_id: Some(repository_id),
-        number: Some(number),
-        hook_target_id: None,
-        occurred_at,
-        first_delivered_at: None,
-        requested_at: Some(requested_at),
-        received_at: now,
-        credential_kind: None,
-        headers: BTreeMap::from([("gapless-recorded".to_owned(), "true".to_owned())]),
-        payload_form: PayloadForm::Raw,
-        payload,
-    };
-    Some((part, event))
 }
 
-/// What a path asks for: the part, the repository's full name and the item's number.
-fn resource(path: &str) -> Option<(Part, &str, i64)> {
+/// What a path asks for.
+#[derive(Debug, PartialEq, Eq)]
+struct Resource<'a> {
+    path: &'a str,
+    part: Part,
+    /// The repository's full name.
+    repository: &'a str,
+    /// The item's number; none: a listing.
+    number: Option<i64>,
+}
+
+fn resource(path: &str) -> Option<Resource<'_>> {
     let below = path.strip_prefix("/repos/")?;
     let name_end = below.match_indices('/').nth(1)?.0;
     let (repository, rest) = below.split_at(name_end);
     let segments: Vec<&str> = rest[1..].split('/').collect();
     let (part, number) = match segments[..] {
-        ["pulls", number] => (Part::PullRequest, number),
-        ["issues", number] => (Part::Issue, number),
-        ["pulls", number, "reviews"] => (Part::Reviews, number),
+        ["pulls", number] => (Part::PullRequest, Some(number)),
+        ["issues", number] => (Part::Issue, Some(number)),
+        ["pulls", number, "reviews"] => (Part::Reviews, Some(number)),
+        [list] => match list.split('?').next()? {
+            "pulls" => (Part::PullRequest, None),
+            "issues" => (Part::Issue, None),
+            _ => return None,
+        },
         _ => return None,
     };
-    Some((part, repository, number.parse().ok()?))
+    let number = number.map(str::parse).transpose().ok()?;
+    Some(Resource {
+        path,
+        part,
+        repository,
+        number,
+    })
 }
 
 /// The host whose API an address belongs to.
@@ -221,23 +290,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_paths_of_single_items_are_taken() {
+    fn only_paths_of_items_are_taken() {
         let table = [
-            ("/repos/o/r/pulls/7", Some((Part::PullRequest, "o/r", 7))),
-            ("/repos/o/r/issues/8", Some((Part::Issue, "o/r", 8))),
-            (
-                "/repos/o/r/pulls/7/reviews",
-                Some((Part::Reviews, "o/r", 7)),
-            ),
+            ("/repos/o/r/pulls/7", Some((Part::PullRequest, Some(7)))),
+            ("/repos/o/r/issues/8", Some((Part::Issue, Some(8)))),
+            ("/repos/o/r/pulls/7/reviews", Some((Part::Reviews, Some(7)))),
             ("/repos/o/r/pulls/7/reviews?page=2", None),
-            ("/repos/o/r/pulls", None),
+            ("/repos/o/r/pulls", Some((Part::PullRequest, None))),
+            (
+                "/repos/o/r/pulls?state=all&page=2",
+                Some((Part::PullRequest, None)),
+            ),
+            ("/repos/o/r/issues?state=all", Some((Part::Issue, None))),
             ("/repos/o/r/pulls/x", None),
             ("/repos/o/r/pulls/7/files", None),
+            ("/repos/o/r/labels", None),
             ("/repos/o/r", None),
             ("/orgs/o", None),
         ];
         for (path, expected) in table {
-            assert_eq!(resource(path), expected, "{path}");
+            let found = resource(path);
+            if let Some(found) = &found {
+                assert_eq!(found.repository, "o/r", "{path}");
+            }
+            let found = found.map(|found| (found.part, found.number));
+            assert_eq!(found, expected, "{path}");
         }
     }
 

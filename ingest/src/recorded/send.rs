@@ -7,6 +7,7 @@ use crate::webhook::sign;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -16,8 +17,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 pub struct SendOptions {
     /// The webhook's address, `http://127.0.0.1:8080/webhook`.
     pub url: String,
-    /// What to sign with.
-    pub secret: Secret,
+    /// What to sign with. A secret speaks for its source's owner only: a delivery that is refused for
+    /// that is signed with the next one.
+    pub secrets: Vec<Secret>,
     /// The host that the deliveries are from; a GHES is named in a header.
     pub host: String,
     /// Deliveries a second at most; none: as fast as they are taken.
@@ -31,10 +33,10 @@ pub struct SendOptions {
 impl SendOptions {
     /// Deliveries of the public host, in order, as fast as they are taken, through a proxy where the
     /// environment names one.
-    pub fn new(url: String, secret: Secret) -> Self {
+    pub fn new(url: String, secrets: Vec<Secret>) -> Self {
         Self {
             url,
-            secret,
+            secrets,
             host: PUBLIC_HOST.to_owned(),
             rate: None,
             concurrent_max: 1,
@@ -157,6 +159,8 @@ impl SendReport {
 
 struct Sender {
     client: reqwest::Client,
+    /// Place of the secret that was accepted last.
+    last: AtomicUsize,
     options: SendOptions,
 }
 
@@ -175,6 +179,7 @@ impl Sender {
         })?;
         Ok(Self {
             client,
+            last: AtomicUsize::new(0),
             options: options.clone(),
         })
     }
@@ -182,7 +187,7 @@ impl Sender {
     async fn send(&self, delivery: &Delivery) -> Answered {
         let mut reason = String::new();
         for retried in 0..ATTEMPTS_MAX {
-            let pause = match self.attempt(delivery).await {
+            let pause = match self.attempts(delivery).await {
                 Ok(response) if response.status() == http::StatusCode::SERVICE_UNAVAILABLE => {
                     reason = "it answers 503".to_owned();
                     let seconds = response.headers().get(http::header::RETRY_AFTER);
@@ -203,7 +208,27 @@ impl Sender {
         })
     }
 
-    async fn attempt(&self, delivery: &Delivery) -> Result<reqwest::Response, reqwest::Error> {
+    /// One attempt with each secret until one speaks for the delivery's owner, beginning with the one
+    /// that last did.
+    async fn attempts(&self, delivery: &Delivery) -> Result<reqwest::Response, reqwest::Error> {
+        let secrets = &self.options.secrets;
+        let mut place = self.last.load(Relaxed);
+        for _ in 1..secrets.len() {
+            let response = self.attempt(delivery, &secrets[place]).await?;
+            if response.status() != http::StatusCode::FORBIDDEN {
+                self.last.store(place, Relaxed);
+                return Ok(response);
+            }
+            place = (place + 1) % secrets.len();
+        }
+        self.attempt(delivery, &secrets[place]).await
+    }
+
+    async fn attempt(
+        &self,
+        delivery: &Delivery,
+        secret: &Secret,
+    ) -> Result<reqwest::Response, reqwest::Error> {
         let body = delivery.body.get();
         let mut request = self
             .client
@@ -211,10 +236,7 @@ impl Sender {
             .header("Content-Type", "application/json")
             .header("X-GitHub-Event", &delivery.event)
             .header("X-GitHub-Delivery", delivery.guid())
-            .header(
-                "X-Hub-Signature-256",
-                sign(&self.options.secret, body.as_bytes()),
-            );
+            .header("X-Hub-Signature-256", sign(secret, body.as_bytes()));
         if self.options.host != PUBLIC_HOST {
             request = request.header("X-GitHub-Enterprise-Host", &self.options.host);
         }

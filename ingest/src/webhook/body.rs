@@ -20,7 +20,7 @@ pub(super) struct Held {
 /// Reads the whole body. Bytes are taken from `budget` as they arrive, never by what a header
 /// promises, so that promises alone can't exhaust it.
 pub(super) async fn read(
-    body: Body,
+    body: &mut Body,
     budget: &Arc<Semaphore>,
     limit: Duration,
 ) -> Result<Held, Outcome> {
@@ -29,7 +29,6 @@ pub(super) async fn read(
         share: None,
     };
     let deadline = Instant::now() + limit;
-    let mut body = body;
     let promised = body.size_hint().exact();
     let promised = promised.and_then(|bytes| usize::try_from(bytes).ok());
     loop {
@@ -48,8 +47,6 @@ pub(super) async fn read(
             held.take(budget, chunk.len())
         };
         if let Some(outcome) = refused {
-            drop(held);
-            discard(body, deadline).await;
             return Err(outcome);
         }
         held.reserve(promised, chunk.len());
@@ -89,20 +86,20 @@ impl Held {
     }
 }
 
-/// Reads and drops what a refused request still sends, up to the size and time that an accepted
-/// one may take: a client that gets its connection reset while it writes never sees the answer.
-pub(super) async fn drain(body: Body, limit: Duration) {
-    discard(body, Instant::now() + limit).await;
-}
-
-async fn discard(mut body: Body, deadline: Instant) {
-    let mut bytes = 0;
-    while bytes <= BODY_MAX_BYTES {
-        match tokio::time::timeout_at(deadline, body.frame()).await {
-            Ok(Some(Ok(frame))) => bytes += frame.data_ref().map_or(0, |data| data.len()),
-            _ => return,
+/// Reads and drops what a refused request still sends, beside its answer, which waits for nothing: up
+/// to the size and time that an accepted one may take. A client that gets its connection reset while it
+/// writes never sees the answer.
+pub(super) fn drain_behind(mut body: Body, limit: Duration) {
+    let draining = async move {
+        let mut bytes = 0;
+        while bytes <= BODY_MAX_BYTES {
+            match body.frame().await {
+                Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, |data| data.len()),
+                _ => return,
+            }
         }
-    }
+    };
+    tokio::spawn(tokio::time::timeout(limit, draining));
 }
 
 #[cfg(test)]

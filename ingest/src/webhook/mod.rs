@@ -19,7 +19,9 @@
 //! | 8 | body arrives in time (408), whole (400), within 25 MB (413) and memory (503) | |
 //! | 9 | signature holds, over the raw body, under one of the host's secrets | 401 |
 //! | 10 | a form has its `payload`; the payload is UTF-8, JSON not deeper than 127, an object | 400 |
-//! | 11 | the log acknowledges in time | 503, `Retry-After` |
+//! | 11 | the payload can be read in one way only | 400 |
+//! | 12 | the secret's source speaks for the owner that the payload names (see `scope`) | 403 |
+//! | 13 | the log acknowledges in time | 503, `Retry-After` |
 //!
 //! Nothing else refuses: unknown kinds, missing fields and fields of other types are kept as they
 //! came. Everything that an unauthenticated sender can make us hold is bounded: header bytes and
@@ -35,6 +37,7 @@ mod metrics;
 mod outcome;
 mod recent;
 mod request;
+mod scope;
 mod server;
 mod signature;
 mod write_limit;
@@ -191,17 +194,21 @@ impl<L: EventLog + 'static, C: Clock + 'static> Webhook<L, C> {
 
     /// Everything between a body in memory and the event to append; no IO.
     fn judge(&self, preflight: Preflight, body: Vec<u8>) -> Result<Event, Outcome> {
-        if !self
-            .keys
-            .verify(&preflight.host, &body, preflight.signature)
-        {
+        let (host, signature) = (&preflight.host, preflight.signature);
+        let Some(scopes) = self.keys.verify(host, &body, signature) else {
             return Err(Outcome::SignatureWrong);
-        }
+        };
         let event_id = envelope::event_id(&preflight, &body);
+        let (payload, look) = envelope::payload(preflight.form, body)?;
+        if !scopes.iter().any(|scope| scope.covers(look.parties())) {
+            return Err(Outcome::ForeignOwner);
+        }
+        // Last: that a delivery is there already is told to those alone who may tell it.
         if self.recent().contains(&event_id) {
             return Err(Outcome::Duplicate);
         }
-        envelope::event(preflight, event_id, body, self.clock.now())
+        let now = self.clock.now();
+        Ok(envelope::event(preflight, event_id, payload, look, now))
     }
 
     fn recent(&self) -> std::sync::MutexGuard<'_, Recent> {

@@ -47,6 +47,11 @@ pub enum Outcome {
     NotJson,
     /// JSON, but no object.
     NotAnObject,
+    /// JSON that two readers could read differently: a key twice in one object, a list for an object,
+    /// two numbers for one item, two ids for one owner.
+    Ambiguous,
+    /// About an owner for whom the secret's source does not speak.
+    ForeignOwner,
     /// As many payload bytes under way as memory allows.
     Busy,
     /// The log did not acknowledge in time.
@@ -59,7 +64,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them, each at its own index.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::Accepted,
         Self::Duplicate,
         Self::Pong,
@@ -82,6 +87,8 @@ impl Outcome {
         Self::NotUtf8,
         Self::NotJson,
         Self::NotAnObject,
+        Self::Ambiguous,
+        Self::ForeignOwner,
         Self::Busy,
         Self::LogSlow,
         Self::LogStopped,
@@ -99,7 +106,8 @@ impl Outcome {
             | Self::FormPayload
             | Self::NotUtf8
             | Self::NotJson
-            | Self::NotAnObject => 400,
+            | Self::NotAnObject
+            | Self::Ambiguous => 400,
             Self::UnknownHost
             | Self::SignatureMissing
             | Self::SignatureSha1Only
@@ -107,6 +115,7 @@ impl Outcome {
             | Self::SignatureLength
             | Self::SignatureDigits
             | Self::SignatureWrong => 401,
+            Self::ForeignOwner => 403,
             Self::MethodNotAllowed => 405,
             Self::BodyTimeout => 408,
             Self::TooLarge => 413,
@@ -141,6 +150,8 @@ impl Outcome {
             Self::NotUtf8 => "not_utf8",
             Self::NotJson => "not_json",
             Self::NotAnObject => "not_an_object",
+            Self::Ambiguous => "ambiguous",
+            Self::ForeignOwner => "foreign_owner",
             Self::Busy => "busy",
             Self::LogSlow => "log_slow",
             Self::LogStopped => "log_stopped",
@@ -173,6 +184,8 @@ impl Outcome {
             Self::NotUtf8 => "the payload is not UTF-8",
             Self::NotJson => "the payload is not JSON",
             Self::NotAnObject => "the payload is not a JSON object",
+            Self::Ambiguous => "the payload says something twice, or contradicts itself",
+            Self::ForeignOwner => "the secret is of a source with another owner",
             Self::Busy => "too many payloads under way",
             Self::LogSlow => "the log did not answer in time",
             Self::LogStopped => "the log cannot be written",

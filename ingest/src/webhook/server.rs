@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::routing::any;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -54,7 +54,7 @@ where
 async fn receive<L, C>(
     webhook: &Arc<Webhook<L, C>>,
     parts: &http::request::Parts,
-    body: Body,
+    mut body: Body,
 ) -> Outcome
 where
     L: EventLog + 'static,
@@ -64,17 +64,25 @@ where
     let preflight = match request::preflight(&parts.method, &parts.headers, &webhook.keys) {
         Ok(preflight) => preflight,
         Err(outcome) => {
-            body::drain(body, limit).await;
+            // To read on would ask for the body that is refused.
+            if !parts.headers.contains_key(EXPECT) {
+                body::drain_behind(body, limit);
+            }
             return outcome;
         }
     };
-    match body::read(body, &webhook.budget, limit).await {
+    match body::read(&mut body, &webhook.budget, limit).await {
         // The share of the budget is held until the log has answered.
         Ok(held) => {
             let _share = held.share;
             webhook.append(preflight, held.bytes).await
         }
-        Err(outcome) => outcome,
+        Err(outcome) => {
+            if matches!(outcome, Outcome::TooLarge | Outcome::Busy) {
+                body::drain_behind(body, limit);
+            }
+            outcome
+        }
     }
 }
 

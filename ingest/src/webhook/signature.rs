@@ -5,11 +5,13 @@
 //! cannot speak for another.
 
 use super::Outcome;
-use crate::source::SourceConfig;
+use super::scope::Scope;
+use crate::source::{Secret, SourceConfig};
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use sha2::Sha256;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 const HEADER: &str = "x-hub-signature-256";
@@ -55,29 +57,43 @@ pub(super) struct Keys(BTreeMap<String, HostKeys>);
 /// The secrets of one host, each once.
 #[derive(Default)]
 struct HostKeys {
-    macs: Vec<Hmac<Sha256>>,
+    keys: Vec<Key>,
     /// The one that vouched last: with many owners of one host it is tried first, as each further
     /// try hashes the whole body again.
     last: AtomicUsize,
+}
+
+/// A secret, and the sources that have it.
+struct Key {
+    mac: Hmac<Sha256>,
+    scopes: Vec<Arc<Scope>>,
 }
 
 impl Keys {
     /// The secrets of `sources`; an empty secret is left out, since anybody could sign with it.
     pub(super) fn new(sources: &[SourceConfig]) -> Self {
         let mut keys = BTreeMap::<String, HostKeys>::new();
-        let mut seen = BTreeSet::new();
+        let mut places = BTreeMap::new();
         for source in sources {
             let host = source.host.to_lowercase();
             let of_host = keys.entry(host.clone()).or_default();
-            for secret in &source.secrets {
-                let text = secret.expose();
-                if text.is_empty() || !seen.insert((host.clone(), text)) {
+            let scope = Arc::new(Scope::new(source, sources));
+            for secret in source.secrets.iter().map(Secret::expose) {
+                // Cannot fail: an HMAC key may have any length.
+                let Some(mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok() else {
+                    continue;
+                };
+                if secret.is_empty() {
                     continue;
                 }
-                // Cannot fail: an HMAC key may have any length.
-                of_host
-                    .macs
-                    .extend(Hmac::<Sha256>::new_from_slice(text.as_bytes()));
+                let place = *places.entry((host.clone(), secret)).or_insert_with(|| {
+                    of_host.keys.push(Key {
+                        mac,
+                        scopes: Vec::new(),
+                    });
+                    of_host.keys.len() - 1
+                });
+                of_host.keys[place].scopes.push(Arc::clone(&scope));
             }
         }
         Self(keys)
@@ -88,31 +104,33 @@ impl Keys {
         self.0.contains_key(host)
     }
 
-    /// Whether one of the host's secrets made `signature` of `body`; compared in constant time.
-    pub(super) fn verify(&self, host: &str, body: &[u8], signature: Signature) -> bool {
-        self.0
-            .get(host)
-            .is_some_and(|keys| keys.verify(body, signature))
+    /// What the secret of the host that made `signature` of `body` vouches for; none where no secret
+    /// did. Compared in constant time.
+    pub(super) fn verify(
+        &self,
+        host: &str,
+        body: &[u8],
+        signature: Signature,
+    ) -> Option<&[Arc<Scope>]> {
+        self.0.get(host)?.verify(body, signature)
     }
 }
 
 impl HostKeys {
-    fn verify(&self, body: &[u8], signature: Signature) -> bool {
-        let made = |key: &usize| {
-            let mut mac = self.macs[*key].clone();
+    fn verify(&self, body: &[u8], signature: Signature) -> Option<&[Arc<Scope>]> {
+        let made = |place: &usize| {
+            let mut mac = self.keys[*place].mac.clone();
             mac.update(body);
             mac.verify_slice(&signature.0).is_ok()
         };
-        let found = self.in_order().find(made);
-        if let Some(key) = found {
-            self.last.store(key, Relaxed);
-        }
-        found.is_some()
+        let found = self.in_order().find(made)?;
+        self.last.store(found, Relaxed);
+        Some(&self.keys[found].scopes)
     }
 
     /// The places of the secrets, the last that vouched first.
     fn in_order(&self) -> impl Iterator<Item = usize> {
-        let (last, count) = (self.last.load(Relaxed), self.macs.len());
+        let (last, count) = (self.last.load(Relaxed), self.keys.len());
         (0..count).map(move |step| (last + step) % count)
     }
 }
@@ -128,7 +146,6 @@ pub fn sign(secret: &crate::Secret, body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Secret;
     use http::HeaderValue;
 
     fn keys(secrets: &[&str]) -> Keys {
@@ -158,9 +175,10 @@ mod tests {
         assert_eq!(sign(&secret, b"Hello, World!"), text);
         let signature = Signature::of(&headers(&[(HEADER, text)])).unwrap();
         let keys = keys(&["another", "It's a Secret to Everybody"]);
-        assert!(keys.verify("github.com", b"Hello, World!", signature));
-        assert!(!keys.verify("github.com", b"Hello, World?", signature));
-        assert!(!keys.verify("ghes.example.com", b"Hello, World!", signature));
+        let verify = |host, body| keys.verify(host, body, signature).is_some();
+        assert!(verify("github.com", b"Hello, World!"));
+        assert!(!verify("github.com", b"Hello, World?"));
+        assert!(!verify("ghes.example.com", b"Hello, World!"));
     }
 
     #[test]
@@ -201,7 +219,7 @@ mod tests {
         let text = sign(&Secret::new(""), b"{}");
         let signature = Signature::of(&headers(&[(HEADER, &text)])).unwrap();
         assert!(keys.know("github.com"));
-        assert!(!keys.verify("github.com", b"{}", signature));
+        assert!(keys.verify("github.com", b"{}", signature).is_none());
     }
 
     #[test]
@@ -213,7 +231,8 @@ mod tests {
         for (secret, after) in [("three", [2, 0, 1]), ("two", [1, 2, 0]), ("no", [1, 2, 0])] {
             let text = sign(&Secret::new(secret), b"{}");
             let signature = Signature::of(&headers(&[(HEADER, &text)])).unwrap();
-            assert_eq!(keys.verify("github.com", b"{}", signature), secret != "no");
+            let vouched = keys.verify("github.com", b"{}", signature).is_some();
+            assert_eq!(vouched, secret != "no");
             assert_eq!(order(), after);
         }
     }

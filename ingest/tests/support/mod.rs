@@ -86,12 +86,16 @@ pub struct TestServer {
 
 impl TestServer {
     pub async fn start(limits: Limits) -> Self {
-        let log = Arc::new(MemoryLog::default());
         let sources = [
             source("github.com", &[SECRET, "the next secret"]),
             source("ghes.example.com", &["the secret of the GHES"]),
         ];
-        let webhook = Webhook::new(&sources, limits.clone(), Arc::clone(&log), SystemClock);
+        Self::start_for(&sources, limits).await
+    }
+
+    pub async fn start_for(sources: &[SourceConfig], limits: Limits) -> Self {
+        let log = Arc::new(MemoryLog::default());
+        let webhook = Webhook::new(sources, limits.clone(), Arc::clone(&log), SystemClock);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = webhook_router(Arc::clone(&webhook));

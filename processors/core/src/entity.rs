@@ -2,7 +2,7 @@
 
 use crate::detect::Question;
 use crate::law::Join;
-use crate::payload::Payload;
+use crate::payload::{Odd, OddRow, Payload};
 use gapless_schemas::{Event, Gap, Issue, LedgerBlock, PullRequest, Repository, StateTopic};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -50,15 +50,32 @@ impl Key {
         })
     }
 
+    /// The other kind of item under the same number, of an issue or pull request: the two share one
+    /// number space, and an issue can become a pull request. See [`State::tells_counterpart`].
+    pub fn counterpart(&self) -> Option<Self> {
+        let kind = match self.kind {
+            Kind::Issue => Kind::PullRequest,
+            Kind::PullRequest => Kind::Issue,
+            Kind::Repository | Kind::Ledger | Kind::Gap => return None,
+        };
+        Some(Self {
+            kind,
+            ..self.clone()
+        })
+    }
+
     /// Record key on its state topic: `host/repository/name`.
     pub fn record_key(&self) -> String {
         format!("{}/{}/{}", self.host, self.repository_id, self.name)
     }
 }
 
-/// The partial states that one event tells.
+/// The partial states that one event tells, and what could not be read of it.
 #[derive(Debug, Default)]
-pub struct Parts(Vec<(Key, State)>);
+pub struct Parts {
+    told: Vec<(Key, State)>,
+    odd: Vec<Odd>,
+}
 
 impl Parts {
     /// Adds a partial state of the entity called `name` in the event's repository. Events without a
@@ -71,13 +88,18 @@ impl Parts {
                 repository_id,
                 name: name.to_string(),
             };
-            self.0.push((key, part.into_state()));
+            self.told.push((key, part.into_state()));
         }
     }
 
     /// The parts, in the order of the entities' list.
     pub fn into_vec(self) -> Vec<(Key, State)> {
-        self.0
+        self.told
+    }
+
+    /// What could not be read, while the rest was: each is a dead letter.
+    pub fn take_odd(&mut self) -> Vec<Odd> {
+        std::mem::take(&mut self.odd)
     }
 }
 
@@ -174,14 +196,19 @@ macro_rules! entities {
             }
         }
 
-        /// Everything that one event tells, of all entities; its payload is parsed once.
+        /// Everything that one event tells, of all entities; its payload is parsed once. What is odd
+        /// in it costs itself and no more: see [`Parts::take_odd`].
         ///
         /// # Errors
-        /// Where the payload cannot be read. Reaction: dead-letter.
+        /// Where nothing of the payload can be read. Reaction: dead-letter.
         pub fn lift(event: &Event) -> Result<(Payload, Parts), crate::payload::UnreadablePayload> {
-            let payload = Payload::parse(event)?;
+            let (payload, odd) = Payload::read(event)?;
             let mut parts = Parts::default();
             $(crate::$module::State::lift(event, &payload, &mut parts);)*
+            for odd in &odd {
+                note_odd(event, odd, &mut parts);
+            }
+            parts.odd = odd;
             Ok((payload, parts))
         }
     };
@@ -198,6 +225,44 @@ entities! {
     Ledger: ledger, LedgerBlock, Ledger;
     /// A gap.
     Gap: gap, Gap, Gaps;
+}
+
+impl State {
+    /// What this state says of its key's [`Key::counterpart`], for ever once it says so: of the issue
+    /// under a known pull request's number, that it became the pull request.
+    ///
+    /// GitHub makes pull requests of issues and never the other way round, so a number is one item,
+    /// of the later kind. A lift reads one event, and no event about a pull request says that an
+    /// issue was there before; so this follows from the joined states of both. Whoever joins a part
+    /// joins this too, *where both states exist*: into the issue's when the first part of either is
+    /// joined beside the other. Which came first makes no difference, and a pull request that never
+    /// was an issue costs no second state.
+    pub fn tells_counterpart(&self) -> Option<Self> {
+        match self {
+            Self::PullRequest(pull) if pull.is_known() => {
+                let issue = crate::issue::State::became_pull_request();
+                Some(Self::Issue(Box::new(issue)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Notes what could not be read of an event: its item asks for an answer that can be read. A row of a
+/// listing is noted where it becomes a dead letter: see [`note_of_row`].
+fn note_odd(event: &Event, odd: &Odd, parts: &mut Parts) {
+    if let (Some(number), None) = (odd.number, &odd.row) {
+        crate::ledger::State::note_unreadable(event, number, parts);
+    }
+}
+
+/// What a row of a listing that could not be read tells: that it is there, which GitHub must be asked
+/// about. Where the state of that key knows this already, it is the same row as before.
+pub fn note_of_row(row: &OddRow) -> Option<(Key, State)> {
+    let event = &row.event;
+    let mut parts = Parts::default();
+    crate::ledger::State::note_row(event, event.number?, &mut parts);
+    parts.into_vec().pop()
 }
 
 /// What an event tells whose payload cannot be read, but whose envelope names an item: that

@@ -12,8 +12,10 @@ mod item;
 pub mod law;
 mod ledger;
 mod lifecycle;
+mod names;
 pub mod payload;
+mod presence;
 mod pull_request;
 mod repository;
 
-pub use entity::{Entity, Key, Kind, Parts, Record, State, lift, lift_unreadable};
+pub use entity::{Entity, Key, Kind, Parts, Record, State, lift, lift_unreadable, note_of_row};

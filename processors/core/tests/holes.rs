@@ -83,13 +83,19 @@ fn an_answer_asked_for_within_the_second_of_the_last_change_does_not_prove_its_h
 }
 
 #[test]
-fn deliveries_of_one_second_that_differ_in_who_merged_are_contested() {
-    let delivery = |at: &str, merged_by: Value| {
-        let payload = json!({"pull_request": pull_request(NOON, merged_by)});
-        event(Source::Webhook, "pull_request", at, &payload)
+fn deliveries_of_one_second_that_differ_in_a_size_are_contested() {
+    let delivery = |at: &str, commits: i64| {
+        let mut shown = pull_request(NOON, Value::Null);
+        shown["commits"] = commits.into();
+        event(
+            Source::Webhook,
+            "pull_request",
+            at,
+            &json!({"pull_request": shown}),
+        )
     };
-    let before = delivery("2025-01-01T12:00:02Z", Value::Null);
-    let after = delivery("2025-01-01T12:00:01Z", json!({"id": 2, "login": "b"}));
+    let before = delivery("2025-01-01T12:00:02Z", 1);
+    let after = delivery("2025-01-01T12:00:01Z", 2);
     assert_eq!(asked(&[before, after]), [Detector::ContestedSecond]);
 }
 
@@ -227,12 +233,10 @@ fn the_first_push_onto_an_old_pull_request_comes_onto_a_head_that_nobody_told_of
     let read = snapshot("2025-01-09T11:00:00Z", "2025-01-09T10:00:00Z");
     assert_eq!(gaps(&[read, first.clone()]), broken);
     // Of one that is heard of from its first day on, every push is told.
-    let commented = webhook(
-        "issue_comment",
-        "created",
-        NOON,
-        &json!({"issue": {"number": 7, "id": 77, "pull_request": {}, "created_at": NOON}}),
-    );
+    let mut shown = issue(7, NOON);
+    shown["pull_request"] = json!({});
+    let payload = json!({"issue": shown});
+    let commented = webhook("issue_comment", "created", NOON, &payload);
     assert_eq!(gaps(&[commented, first]), broken);
 }
 

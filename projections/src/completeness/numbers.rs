@@ -3,14 +3,20 @@
 
 use crate::origin::{HOST, OfRepository, Origin, REPOSITORY_ID, Traced, origin_columns};
 use crate::rollup::{Figure, Rollup};
-use crate::table::{Column, Mapped, Table, Type, Value, columns_of};
-use gapless_schemas::LedgerBlock;
+use crate::table::{Column, Mapped, Table, Type, Value, columns_of, is_day};
+use gapless_schemas::{LedgerBlock, LedgerDay};
 use std::sync::LazyLock;
 
 /// A block's state and its record.
 pub(crate) struct BlockRow {
     pub(crate) state: LedgerBlock,
     pub(crate) origin: Origin,
+}
+
+impl BlockRow {
+    fn days(&self) -> impl Iterator<Item = &LedgerDay> {
+        self.state.days.iter().filter(|day| is_day(day.day))
+    }
 }
 
 impl Traced for BlockRow {
@@ -64,9 +70,9 @@ pub(crate) static MAPPING: LazyLock<Vec<Mapped<BlockRow>>> = LazyLock::new(|| {
         column(("known", Type::Int, "numbers", "Known as an issue, a pull request or a discussion."), |r| r.state.known.into()),
         column(("explained", Type::Int, "numbers", "Explained otherwise: deleted, moved away, never visible."), |r| r.state.explained.into()),
         column(("missing", Type::Array(&Type::Int), "", "Numbers up to the highest that are neither, ascending."), |r| Value::list(r.state.missing.iter().copied())),
-        column(("daily.day", Type::Array(&Type::Day), "UTC day", "What it adds to numbers_daily: the day."), |r| Value::list(r.state.days.iter().map(|d| Value::Day(d.day)))),
-        column(("daily.existing", Type::Array(&Type::Int), "numbers", "What it adds to numbers_daily: numbers that exist."), |r| Value::list(r.state.days.iter().map(|d| d.existing))),
-        column(("daily.accounted", Type::Array(&Type::Int), "numbers", "What it adds to numbers_daily: of these, known or explained."), |r| Value::list(r.state.days.iter().map(|d| d.accounted))),
+        column(("daily.day", Type::Array(&Type::Day), "UTC day", "What it adds to numbers_daily: the day."), |r| Value::list(r.days().map(|d| Value::Day(d.day)))),
+        column(("daily.existing", Type::Array(&Type::Int), "numbers", "What it adds to numbers_daily: numbers that exist."), |r| Value::list(r.days().map(|d| d.existing))),
+        column(("daily.accounted", Type::Array(&Type::Int), "numbers", "What it adds to numbers_daily: of these, known or explained."), |r| Value::list(r.days().map(|d| d.accounted))),
     ];
     columns.extend(origin_columns());
     columns

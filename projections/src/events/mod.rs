@@ -43,9 +43,15 @@ impl EventRow {
         }
     }
 
+    /// When it occurred, where that is no date out of range: those count on no day.
+    pub(crate) fn counted_on(&self) -> Option<i32> {
+        let at = self.event.in_range(self.event.occurred_at)?;
+        Some(at.day())
+    }
+
     /// The day it occurred, else 1970-01-01.
     pub(crate) fn occurred_on(&self) -> i32 {
-        self.event.occurred_at.map_or(0, |at| at.day())
+        self.counted_on().unwrap_or(0)
     }
 }
 
@@ -100,7 +106,7 @@ pub(crate) static MAPPING: LazyLock<Vec<Mapped<EventRow>>> = LazyLock::new(|| {
         column(("number", INT, "", "Number of the issue or pull request that it speaks of."), |r| r.event.number.into()),
         column(("hook_target_id", INT, "", "Id of what the hook is installed on."), |r| r.event.hook_target_id.into()),
         column(("occurred_at", TIME, "UTC", "The entity's own time, where the payload tells one."), |r| r.event.occurred_at.into()),
-        column(("occurred_on", Type::Day, "", "Day of occurred_at; 1970-01-01 where the payload tells none."), |r| Value::Day(r.occurred_on())),
+        Mapped::of(Column::stored("occurred_on", Type::Day, "", "Day of occurred_at; in the table 1970-01-01 where the payload tells none, or one before 1990 or more than a day ahead of the receipt.").shown_as(Type::Nullable(&Type::Day), "nullIf(t.occurred_on, toDate(0))"), |r: &EventRow| Value::Day(r.occurred_on())),
         column(("first_delivered_at", TIME, "UTC", "First delivery attempt, where GitHub's delivery list told it."), |r| r.event.first_delivered_at.into()),
         column(("requested_at", TIME, "UTC", "Start of the API request that it answers."), |r| r.event.requested_at.into()),
         column(("received_at", Type::Time, "UTC", "When Gapless received it. Elsewhere: received."), |r| r.event.received_at.into()),

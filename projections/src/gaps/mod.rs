@@ -5,7 +5,7 @@ mod daily;
 pub(crate) use daily::ROLLUP;
 
 use crate::origin::{OfRepository, Origin, Traced, origin_columns, repository_columns};
-use crate::table::{Column, Mapped, Table, Type, Value, columns_of};
+use crate::table::{Column, Mapped, Table, Type, Value, columns_of, is_day};
 use gapless_schemas::{Detector, Gap, GapOutcome};
 use std::sync::LazyLock;
 
@@ -20,9 +20,14 @@ impl GapRow {
         self.state.closed_at.is_none()
     }
 
+    /// The day whose completeness it lowers.
+    fn day(&self) -> Option<i32> {
+        Some(self.state.since.day()).filter(|day| is_day(*day))
+    }
+
     fn heal_seconds(&self) -> Option<i64> {
-        let closed_at = self.state.closed_at?;
-        Some(closed_at.millis_since(self.state.opened_at) / 1_000)
+        let seconds = self.state.closed_at?.millis_since(self.state.opened_at) / 1_000;
+        (seconds >= 0).then_some(seconds)
     }
 
     /// Whether it lowers completeness by itself: a missing number is counted by the ledger.
@@ -91,15 +96,15 @@ pub(crate) static MAPPING: LazyLock<Vec<Mapped<GapRow>>> = LazyLock::new(|| {
         column(("is_open", Type::Bool, "", "Whether it is still open."), |r| r.is_open().into()),
         column(("outcome", NAME, "", "How it ended: arrived (late, by itself), fetched or explained (GitHub says there is nothing)."), |r| r.state.outcome.map(GapOutcome::name).into()),
         column(("answers", Type::Int, "answers", "Answers that were asked for on its behalf."), |r| r.state.answers.into()),
-        column(("heal_seconds", INT, "seconds", "Opening to closing; NULL while it is open."), |r| r.heal_seconds().into()),
-        Mapped::without(Column::computed("age_seconds", INT, "seconds", "Opening to now; NULL once it is closed.",
-            "if(t.is_open, dateDiff('second', t.opened_at, now64(3, 'UTC')), NULL)")),
+        column(("heal_seconds", INT, "seconds", "Opening to closing; NULL while it is open, and where negative."), |r| r.heal_seconds().into()),
+        Mapped::without(Column::computed("age_seconds", INT, "seconds", "Opening to now; NULL once it is closed, and where negative.",
+            "if(NOT t.is_open OR (dateDiff('second', t.opened_at, now64(3, 'UTC')) AS seconds) < 0, NULL, seconds)")),
         Mapped::without(Column::computed("html_url", TEXT, "", "The page on GitHub that it is about, where it is about one.",
             "if(isNull(t.number) OR (r.repository = '' AND t.repository = ''), NULL, concat('https://', t.host, '/', if(r.repository = '', t.repository, r.repository), '/issues/', toString(t.number)))")),
-        Mapped::of(Column::stored("daily.day", Type::Array(&Type::Day), "", "What it adds to gaps_daily: the day of since.").hidden(), |r: &GapRow| Value::list([Value::Day(r.state.since.day())])),
-        Mapped::of(Column::stored("daily.opened", Type::Array(&Type::Int), "gaps", "What it adds to gaps_daily: itself.").hidden(), |_: &GapRow| Value::list([1])),
-        Mapped::of(Column::stored("daily.open", Type::Array(&Type::Int), "gaps", "What it adds to gaps_daily: itself, while it is open.").hidden(), |r: &GapRow| Value::list([i64::from(r.is_open())])),
-        Mapped::of(Column::stored("daily.lacking", Type::Array(&Type::Int), "gaps", "What it adds to gaps_daily: itself, while it is open and asks for more than a missing number.").hidden(), |r: &GapRow| Value::list([i64::from(r.counts_beside_numbers())])),
+        Mapped::of(Column::stored("daily.day", Type::Array(&Type::Day), "", "What it adds to gaps_daily: the day of since.").hidden(), |r: &GapRow| Value::list(r.day().map(Value::Day))),
+        Mapped::of(Column::stored("daily.opened", Type::Array(&Type::Int), "gaps", "What it adds to gaps_daily: itself.").hidden(), |r: &GapRow| Value::list(r.day().map(|_| 1))),
+        Mapped::of(Column::stored("daily.open", Type::Array(&Type::Int), "gaps", "What it adds to gaps_daily: itself, while it is open.").hidden(), |r: &GapRow| Value::list(r.day().map(|_| i64::from(r.is_open())))),
+        Mapped::of(Column::stored("daily.lacking", Type::Array(&Type::Int), "gaps", "What it adds to gaps_daily: itself, while it is open and asks for more than a missing number.").hidden(), |r: &GapRow| Value::list(r.day().map(|_| i64::from(r.counts_beside_numbers())))),
     ]);
     columns.extend(origin_columns());
     columns

@@ -3,7 +3,7 @@
 use super::row::{Figures, IssueRow};
 use crate::life::{Turn, WAITING_DAYS};
 use crate::origin::is_there;
-use crate::table::{Column, Mapped, Type, Value};
+use crate::table::{Column, Mapped, Type, Value, is_day};
 use gapless_schemas::Issue;
 use std::collections::BTreeMap;
 
@@ -49,6 +49,7 @@ pub(crate) fn contributions(state: &Issue, figures: &Figures) -> Vec<Day> {
         days.entry(day).or_default().awaiting_delta = deltas;
     }
     days.into_iter()
+        .filter(|(day, _)| is_day(*day))
         .map(|(day, contributions)| Day {
             day,
             ..contributions

@@ -1,7 +1,8 @@
 //! The table `issues`: each column, and where its value comes from.
 
 use super::row::IssueRow;
-use crate::origin::{origin_columns, presence_name, repository_columns};
+use crate::names::{AUTHOR, all_called, called, ids};
+use crate::origin::{OPEN_SECONDS, origin_columns, presence_name, repository_columns};
 use crate::table::{Column, Mapped, Table, Type, Value, columns_of};
 use std::sync::LazyLock;
 
@@ -38,6 +39,28 @@ fn column(
     Mapped::of(Column::stored(name, ty, unit, meaning), value)
 }
 
+/// The same, shown as `expression`.
+fn shown(
+    (name, ty, unit, meaning): (&'static str, Type, &'static str, &'static str),
+    (shown, expression): (Type, &'static str),
+    value: for<'a> fn(&'a IssueRow) -> Value<'a>,
+) -> Mapped<IssueRow> {
+    Mapped::of(
+        Column::stored(name, ty, unit, meaning).shown_as(shown, expression),
+        value,
+    )
+}
+
+/// Ids beside names, for views to resolve.
+fn hidden(
+    name: &'static str,
+    meaning: &'static str,
+    value: for<'a> fn(&'a IssueRow) -> Value<'a>,
+) -> Mapped<IssueRow> {
+    let ids = Column::stored(name, Type::Array(&Type::Int), "", meaning);
+    Mapped::of(ids.hidden(), value)
+}
+
 #[rustfmt::skip]
 fn own() -> Vec<Mapped<IssueRow>> {
     vec![
@@ -48,12 +71,15 @@ fn own() -> Vec<Mapped<IssueRow>> {
         column(("presence", Type::Name, "", "alive, or unreachable: 404 for our credential, deleted or not."), |r| presence_name(r.state.presence).into()),
         column(("state", NAME, "", "open or closed."), |r| r.state.state.as_ref().into()),
         column(("state_reason", NAME, "", "Why it is in this state: completed, not_planned, duplicate, reopened."), |r| r.state.state_reason.as_ref().into()),
-        column(("author", Type::Name, "", "Login of who opened it; empty where unknown. Elsewhere: username."), |r| r.author().into()),
-        column(("author_id", INT, "", "Id of who opened it."), |r| r.state.author.as_ref().map(|a| a.id).into()),
+        shown(("author", Type::Name, "", "Login of who opened it, now; empty where unknown. Elsewhere: username."), AUTHOR, |r| r.author().into()),
+        shown(("author_id", Type::Int, "", "Id of who opened it; in the table 0 where nobody knows."), (INT, "nullIf(t.author_id, 0)"), |r| r.author_id().into()),
         column(("author_is_bot", Type::Bool, "", "Whether a bot opened it."), |r| r.author_is_bot().into()),
-        column(("labels", NAMES, "", "Names of its labels, sorted."), |r| Value::list(&r.state.labels)),
-        column(("assignees", NAMES, "", "Logins of its assignees, sorted. Elsewhere: assignee."), |r| Value::list(&r.state.assignees)),
-        column(("milestone", NAME, "", "Title of its milestone."), |r| r.state.milestone.as_ref().into()),
+        shown(("labels", NAMES, "", "Names of its labels, sorted: as they are called now."), (NAMES, all_called!("label", "t.label_ids", "t.labels")), |r| Value::list(&r.state.labels)),
+        hidden("label_ids", "Ids of its labels, in the order of labels; 0 for one without an id.", |r| ids(&r.state.labels, &r.state.label_ids)),
+        shown(("assignees", NAMES, "", "Logins of its assignees, sorted. Elsewhere: assignee."), (NAMES, all_called!("person", "t.assignee_ids", "t.assignees")), |r| Value::list(&r.state.assignees)),
+        hidden("assignee_ids", "Ids of its assignees, in the order of assignees.", |r| ids(&r.state.assignees, &r.state.assignee_ids)),
+        shown(("milestone", NAME, "", "Title of its milestone, as it is called now."), (NAME, concat!("nullIf(", called!("milestone", "t.milestone_id", "ifNull(t.milestone, '')"), ", '')")), |r| r.state.milestone.as_ref().into()),
+        Mapped::of(Column::stored("milestone_id", Type::Int, "", "Id of its milestone; 0 where it has none.").hidden(), |r: &IssueRow| r.state.milestone_id.unwrap_or(0).into()),
         column(("locked", BOOL, "", "Whether its conversation is locked."), |r| r.state.locked.into()),
         column(("comments", INT, "comments", "Comments."), |r| r.state.comments.into()),
         column(("created_at", TIME, "UTC", "When it was opened."), |r| r.state.created_at.into()),
@@ -64,7 +90,7 @@ fn own() -> Vec<Mapped<IssueRow>> {
         column(("reopened_count", Type::Int, "reopenings", "How often it was reopened."), |r| r.figures.reopened_count.into()),
         Mapped::without(Column::computed("waiting_since", DAY, "UTC day", "Day on which it was opened or last reopened: the begin of the wait that awaiting_10_delta and the like of issues_daily count. NULL where it is not open.",
             "if(t.state = 'open' AND arraySum(t.`daily.awaiting_10_delta`) > 0, arrayMax(arrayFilter((day, delta) -> delta > 0, t.`daily.day`, t.`daily.awaiting_10_delta`)) - 10, NULL)")),
-        Mapped::without(Column::computed("open_seconds", INT, "seconds", "Opening to closing, or to now while it is open. Elsewhere: open_duration_seconds.",
-            "if(t.state = 'open', dateDiff('second', t.created_at, now64(3, 'UTC')), dateDiff('second', t.created_at, t.closed_at))")),
+        Mapped::without(Column::computed("open_seconds", INT, "seconds", "Opening to closing, or to now while it is open; NULL where negative. Elsewhere: open_duration_seconds.",
+            OPEN_SECONDS)),
     ]
 }

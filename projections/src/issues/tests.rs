@@ -37,8 +37,13 @@ fn issue(transitions: &[(TransitionKind, i64)], reason: Option<&str>) -> Issue {
                 kind,
                 at: day(on),
                 actor: None,
+                actor_id: None,
             })
             .collect(),
+        label_ids: vec![],
+        assignee_ids: vec![],
+        milestone_id: None,
+        namings: vec![],
     }
 }
 

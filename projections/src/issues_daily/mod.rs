@@ -1,6 +1,7 @@
 //! The view `issues_daily`: what happened to issues, by repository, day and author.
 
 use crate::issues;
+use crate::names::AUTHOR;
 use crate::origin::{HOST, OWNER, REPOSITORY, REPOSITORY_ID, REPOSITORY_PRESENCE};
 use crate::rollup::{Aggregate, Figure, Rollup};
 use crate::table::{Column, Table, Type};
@@ -11,7 +12,7 @@ pub(crate) static ROLLUP: Rollup = Rollup {
         name: "issues_daily",
         meaning: "One row a repository, day (UTC) and author. Counts belong to the day of their event, a duration to the day on which it ended. What holds as of a day is the sum of a delta up to and with that day.",
         columns: || ROLLUP.columns(),
-        key: &["host", "repository_id", "day", "author", "author_is_bot"],
+        key: &["host", "repository_id", "day", "author_id", "author_is_bot"],
         versioned: true,
     },
     rows: &issues::TABLE,
@@ -24,7 +25,7 @@ pub(crate) static ROLLUP: Rollup = Rollup {
             "repository_id",
             "number",
             "day",
-            "author",
+            "author_id",
             "author_is_bot",
         ],
         versioned: false,
@@ -38,12 +39,13 @@ pub(crate) static ROLLUP: Rollup = Rollup {
         ),
         (
             Column::stored(
-                "author",
-                Type::Name,
+                "author_id",
+                Type::Int,
                 "",
-                "Login of who opened them; empty where unknown.",
-            ),
-            "author",
+                "Id of who opened them; 0 where unknown.",
+            )
+            .hidden(),
+            "author_id",
         ),
         (
             Column::stored("author_is_bot", Type::Bool, "", "Whether that is a bot."),
@@ -55,6 +57,17 @@ pub(crate) static ROLLUP: Rollup = Rollup {
             column: REPOSITORY,
             aggregate: Aggregate::Greatest,
             from: "repository",
+        },
+        Figure {
+            column: Column::stored(
+                "author",
+                Type::Name,
+                "",
+                "Login of who opened them, now; empty where unknown.",
+            )
+            .shown_as(AUTHOR.0, AUTHOR.1),
+            aggregate: Aggregate::Greatest,
+            from: "author",
         },
         Figure::sum("opened", "issues", "Opened that day.", "daily.opened"),
         Figure::sum(

@@ -4,7 +4,7 @@ use super::figures::Figures;
 use super::row::PullRequestRow;
 use crate::life::{Turn, WAITING_DAYS};
 use crate::origin::is_there;
-use crate::table::{Column, Mapped, Type, Value};
+use crate::table::{Column, Mapped, Type, Value, is_day};
 use gapless_schemas::{PullRequest, Timestamp};
 use std::collections::BTreeMap;
 
@@ -72,7 +72,7 @@ pub(crate) fn contributions(state: &PullRequest, figures: &Figures) -> Vec<Day> 
     ended(state.merged_at, figures.cycle_seconds, |day| {
         &mut day.cycle_seconds
     });
-    days.0.into_values().collect()
+    days.0.into_values().filter(|day| is_day(day.day)).collect()
 }
 
 #[derive(Default)]

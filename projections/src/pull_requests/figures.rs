@@ -2,8 +2,8 @@
 //! not a stage of no length, and a negative length is a contradiction between clocks, not a figure.
 
 use crate::life::{Life, Turn, began_as_draft};
-use gapless_schemas::{Account, PullRequest, Review, Timestamp, TransitionKind};
-use std::collections::{BTreeMap, BTreeSet};
+use gapless_schemas::{Account, PullRequest, Review, Timestamp};
+use std::collections::BTreeMap;
 
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ pub(crate) struct Figures {
     pub(crate) merge_seconds: Option<i64>,
     pub(crate) cycle_seconds: Option<i64>,
     pub(crate) review_count: i64,
-    pub(crate) reviewers: BTreeSet<String>,
+    pub(crate) reviewers: Vec<(String, i64)>,
     pub(crate) review_decision: Decision,
     pub(crate) review_cycles: i64,
     pub(crate) closed_count: i64,
@@ -123,38 +123,39 @@ impl Figures {
         let others: Vec<&Review> = state
             .reviews
             .iter()
-            .filter(|review| is_another(review.reviewer.as_ref(), state.author.as_ref()))
+            .filter(|review| is_another(review.reviewer.as_ref(), state))
+            .collect();
+        let life = state.created_at.map(|created_at| {
+            let draft = state.draft == Some(true);
+            let draft = began_as_draft(state.opened_draft, &state.transitions, draft);
+            Life::walk(created_at, &state.transitions, state.merged_at, draft)
+        });
+        let ended_at = ended_at(state, life.as_ref());
+        let in_time: Vec<&Review> = others
+            .iter()
+            .copied()
+            .filter(|review| ended_at.is_none_or(|ended_at| review.submitted_at <= ended_at))
             .collect();
         let approvals = || {
-            others
+            in_time
                 .iter()
                 .filter(|review| review.state == "approved")
                 .map(|review| review.submitted_at)
         };
-        let ready_at = ready_at(state);
-        let first_review_at = others
+        let ready_at = life.as_ref().and_then(|life| life.ready_at);
+        let first_review_at = in_time
             .iter()
             .filter(|review| !review.reviewer.as_ref().is_some_and(|who| who.bot))
             .map(|review| review.submitted_at)
             .min();
         let first_approved_at = approvals().min();
-        let last_approved_at = approvals()
-            .filter(|&at| state.merged_at.is_none_or(|merged_at| at <= merged_at))
-            .max();
+        let last_approved_at = approvals().max();
         let outcome = outcome(state);
         let review_decision = decision(&others);
         let lines = state
             .additions
             .zip(state.deletions)
             .map(|(added, deleted)| added.saturating_add(deleted));
-        let life = state.created_at.map(|created_at| {
-            Life::walk(
-                created_at,
-                &state.transitions,
-                state.merged_at,
-                state.draft == Some(true),
-            )
-        });
         let count = |turn| life.as_ref().map_or(0, |life| life.count(turn));
         Self {
             outcome,
@@ -170,19 +171,37 @@ impl Figures {
             merge_seconds: seconds(last_approved_at, state.merged_at),
             cycle_seconds: seconds(state.first_commit_at, state.merged_at),
             review_count: others.len() as i64,
-            reviewers: others
-                .iter()
-                .filter_map(|review| review.reviewer.as_ref())
-                .map(|who| who.login.clone())
-                .collect(),
+            reviewers: reviewers(&others),
             review_decision,
-            review_cycles: review_cycles(state, &others, first_approved_at),
+            review_cycles: review_cycles(state, &in_time, first_approved_at),
             closed_count: count(Turn::Closed) + count(Turn::Merged),
             reopened_count: count(Turn::Reopened),
             waiting_for: waiting_for(outcome, state.draft, review_decision),
             life,
         }
     }
+}
+
+/// Logins and ids of those who reviewed, each person once, in the order of the logins. Of accounts
+/// that are gone nobody can tell how many people they were.
+fn reviewers(others: &[&Review]) -> Vec<(String, i64)> {
+    let people = others.iter().filter_map(|review| review.reviewer.as_ref());
+    let people: BTreeMap<i64, &str> = people.map(|who| (who.id, who.login.as_str())).collect();
+    let mut people: Vec<(String, i64)> = people
+        .into_iter()
+        .map(|(id, login)| (login.to_owned(), id))
+        .collect();
+    people.sort_unstable();
+    people
+}
+
+/// When there was nothing left to review: its merge, or the closing that holds.
+fn ended_at(state: &PullRequest, life: Option<&Life>) -> Option<Timestamp> {
+    let closed_at = || {
+        let told = life?.closed_at()?;
+        Some(state.closed_at.map_or(told, |shown| shown.max(told)))
+    };
+    state.merged_at.or_else(closed_at)
 }
 
 fn waiting_for(
@@ -206,23 +225,12 @@ pub(crate) fn seconds(from: Option<Timestamp>, until: Option<Timestamp>) -> Opti
 }
 
 /// Whether a review is by someone other than the author. Of two deleted accounts nobody can tell.
-fn is_another(reviewer: Option<&Account>, author: Option<&Account>) -> bool {
-    match (reviewer, author) {
+fn is_another(reviewer: Option<&Account>, state: &PullRequest) -> bool {
+    match (reviewer, state.author.as_ref()) {
         (Some(reviewer), Some(author)) => reviewer.id != author.id,
         (None, None) => false,
-        _ => true,
-    }
-}
-
-fn ready_at(state: &PullRequest) -> Option<Timestamp> {
-    let first_ready = state
-        .transitions
-        .iter()
-        .find(|transition| transition.kind == TransitionKind::ReadyForReview);
-    match first_ready {
-        Some(transition) => Some(transition.at),
-        None if began_as_draft(&state.transitions, state.draft == Some(true)) => None,
-        None => state.created_at,
+        (None, Some(_)) => !state.author_gone,
+        (Some(_), None) => true,
     }
 }
 
@@ -239,9 +247,13 @@ fn outcome(state: &PullRequest) -> Option<Outcome> {
 
 /// The latest decision of each reviewer counts; one that was dismissed decides nothing.
 fn decision(others: &[&Review]) -> Decision {
-    let mut latest = BTreeMap::<Option<i64>, &Review>::new();
+    let mut latest = BTreeMap::<(Option<i64>, i64), &Review>::new();
     for review in others.iter().filter(|review| review.state != "commented") {
-        let who = review.reviewer.as_ref().map(|who| who.id);
+        // Two accounts that are gone need not be one person.
+        let who = match &review.reviewer {
+            Some(who) => (Some(who.id), 0),
+            None => (None, review.review_id),
+        };
         let known = latest.entry(who).or_insert(review);
         if (review.submitted_at, review.review_id) > (known.submitted_at, known.review_id) {
             *known = review;

@@ -32,6 +32,11 @@ impl PullRequestRow {
             .map_or("", |author| &author.login)
     }
 
+    /// Id of who opened it; 0 where nobody knows.
+    pub(crate) fn author_id(&self) -> i64 {
+        self.state.author.as_ref().map_or(0, |author| author.id)
+    }
+
     pub(crate) fn author_is_bot(&self) -> bool {
         self.state.author.as_ref().is_some_and(|author| author.bot)
     }

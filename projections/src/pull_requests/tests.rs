@@ -53,6 +53,13 @@ fn open() -> PullRequest {
         reviews: vec![],
         transitions: vec![],
         heads: vec![],
+        label_ids: vec![],
+        assignee_ids: vec![],
+        requested_reviewer_ids: vec![],
+        milestone_id: None,
+        opened_draft: None,
+        author_gone: false,
+        namings: vec![],
     }
 }
 
@@ -80,6 +87,7 @@ fn transition(kind: TransitionKind, hours: i64) -> Transition {
         kind,
         at: at(hours),
         actor: None,
+        actor_id: None,
     }
 }
 
@@ -173,10 +181,22 @@ fn a_missing_stage_is_missing_and_a_negative_one_too() {
             [None, None, None, None, Some(19)],
         ),
         (
-            "approved after the merge only",
+            "approved after the merge only: nobody picked it up",
             None,
             &[(2, "approved", 21)],
-            [None, Some(21), Some(0), None, None],
+            [None; 5],
+        ),
+        (
+            "reviewed before the merge and approved after it",
+            None,
+            &[(2, "commented", 2), (2, "approved", 21)],
+            [None, Some(2), None, None, None],
+        ),
+        (
+            "approved in the second of the merge",
+            None,
+            &[(2, "approved", 20)],
+            [None, Some(20), Some(0), Some(0), None],
         ),
         (
             "a dismissed review was given all the same, but approves nothing",
@@ -475,5 +495,159 @@ fn a_merge_that_nobody_else_approved_is_counted_apart() {
         let days = daily(&state);
         let found: i64 = days.iter().map(|day| day.merged_unapproved).sum();
         assert_eq!(found, unapproved, "{of:?}");
+    }
+}
+
+#[test]
+fn what_is_reviewed_after_the_closing_that_holds_was_not_picked_up() {
+    use TransitionKind::{Closed, Reopened};
+    for (what, transitions, state, pickup) in [
+        ("closed before", &[(Closed, 4)][..], "closed", None),
+        ("closed after", &[(Closed, 6)], "closed", Some(5)),
+        ("reopened", &[(Closed, 2), (Reopened, 3)], "open", Some(5)),
+        (
+            "reopened after",
+            &[(Closed, 4), (Reopened, 9)],
+            "open",
+            Some(5),
+        ),
+    ] {
+        let figures = Figures::of(&PullRequest {
+            state: Some(state.into()),
+            transitions: transitions
+                .iter()
+                .map(|&(kind, on)| transition(kind, on))
+                .collect(),
+            reviews: reviews(&[(2, "approved", 5)]),
+            ..open()
+        });
+        assert_eq!(hours(figures.pickup_seconds), pickup, "{what}");
+        assert_eq!(figures.first_approved_at.is_some(), pickup.is_some());
+        // What GitHub shows stays as it is.
+        assert_eq!(
+            (figures.review_count, figures.review_decision),
+            (1, Decision::Approved)
+        );
+    }
+}
+
+#[test]
+fn it_is_ready_from_the_opening_where_that_was_seen_to_be_no_draft() {
+    use TransitionKind::{ConvertedToDraft, ReadyForReview};
+    for (what, opened_draft, draft, transitions, expected) in [
+        (
+            "ready, a draft, ready again",
+            None,
+            false,
+            &[(ConvertedToDraft, 2), (ReadyForReview, 6)][..],
+            Some(at(0)),
+        ),
+        (
+            "the conversion to a draft was lost",
+            Some(false),
+            false,
+            &[(ReadyForReview, 6)],
+            Some(at(0)),
+        ),
+        (
+            "the first readiness was lost",
+            Some(true),
+            true,
+            &[(ConvertedToDraft, 6)],
+            None,
+        ),
+        ("opened as a draft", Some(true), true, &[], None),
+    ] {
+        let transitions = transitions.iter().map(|&(kind, on)| transition(kind, on));
+        let figures = Figures::of(&PullRequest {
+            draft: Some(draft),
+            opened_draft,
+            transitions: transitions.collect(),
+            ..open()
+        });
+        assert_eq!(figures.ready_at, expected, "{what}");
+        // The life that open_delta and awaiting are counted by says the same.
+        let waits = figures.life.unwrap().waits;
+        assert_eq!(waits.first().map(|wait| wait.from), expected, "{what}");
+    }
+}
+
+#[test]
+fn people_are_their_ids_and_accounts_that_are_gone_are_nobody_in_particular() {
+    let by = |reviewer: Option<Account>, state: &str, hours: i64| Review {
+        review_id: hours,
+        reviewer,
+        state: state.into(),
+        commit_sha: None,
+        submitted_at: at(hours),
+    };
+    let named = |login: &str| {
+        Some(Account {
+            id: 2,
+            login: login.into(),
+            bot: false,
+        })
+    };
+    let figures = |author: Option<Account>, author_gone: bool, reviews: Vec<Review>| {
+        Figures::of(&PullRequest {
+            author,
+            author_gone,
+            reviews,
+            ..open()
+        })
+    };
+    let me = Some(account(AUTHOR));
+    // Two names of one person.
+    let twice = vec![
+        by(named("zoe"), "commented", 1),
+        by(named("amy"), "approved", 2),
+    ];
+    let found = figures(me.clone(), false, twice);
+    assert_eq!(
+        (found.reviewers, found.review_count),
+        (vec![("amy".to_owned(), 2)], 2)
+    );
+    // The author's own, under whatever name, with the account there or gone.
+    for (gone, login) in [(false, "user1"), (true, "user1"), (true, "renamed")] {
+        let own = Some(Account {
+            id: AUTHOR,
+            login: login.into(),
+            bot: false,
+        });
+        let found = figures(me.clone(), gone, vec![by(own, "approved", 1)]);
+        assert_eq!((found.review_count, found.pickup_seconds), (0, None));
+        assert_eq!(found.review_decision, Decision::ReviewRequired);
+    }
+    // Somebody who is gone is not the author while the author is there; else nobody can tell.
+    for (author, gone, count) in [
+        (me.clone(), false, 1),
+        (me.clone(), true, 0),
+        (None, false, 0),
+    ] {
+        let found = figures(author, gone, vec![by(None, "approved", 1)]);
+        assert_eq!((found.review_count, found.reviewers.len()), (count, 0));
+    }
+    // One who approved and one who asks for changes are two, though both are gone.
+    let both = vec![by(None, "changes_requested", 1), by(None, "approved", 2)];
+    let found = figures(me, false, both);
+    assert_eq!(found.review_decision, Decision::ChangesRequested);
+}
+
+#[test]
+fn a_day_that_no_column_can_hold_counts_nowhere() {
+    for created_at in [
+        "1969-12-31T12:00:00Z",
+        "2150-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+    ] {
+        let state = PullRequest {
+            created_at: Some(created_at.parse().unwrap()),
+            ..open()
+        };
+        let days = daily(&state);
+        assert!(
+            days.iter().all(|day| day.opened == 0),
+            "{created_at}: {days:?}"
+        );
     }
 }

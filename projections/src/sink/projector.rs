@@ -13,11 +13,12 @@ use crate::completeness::numbers::{self, BlockRow};
 use crate::events::{self, EventRow};
 use crate::gaps::{self, GapRow};
 use crate::issues::{self, IssueRow};
+use crate::names::{self, NameRow};
 use crate::origin::Origin;
 use crate::pull_requests::{self, PullRequestRow};
 use crate::repositories::{self, RepositoryRow};
 use crate::{issues_daily, pull_requests_daily};
-use gapless_schemas::{Codec, DecodeError, Event, SchemaId, StateTopic, Topics, version};
+use gapless_schemas::{Codec, DecodeError, Event, Naming, SchemaId, StateTopic, Topics, version};
 use std::collections::{BTreeMap, HashMap};
 
 /// A record as it was read.
@@ -96,6 +97,7 @@ pub struct Projector {
     repositories: Buffer<RepositoryRow>,
     blocks: Buffer<BlockRow>,
     gaps: Buffer<GapRow>,
+    names: Buffer<NameRow>,
     offsets: Offsets,
     /// The last event, in whose buffers the next is read.
     spare: Option<Event>,
@@ -141,6 +143,7 @@ impl Projector {
                 &gaps::MAPPING,
                 Some(&gaps::ROLLUP),
             )),
+            names: Buffer::new(Target::new(&names::TABLE, &names::MAPPING, None)),
             offsets: Offsets::new(),
             spare: None,
         }
@@ -193,24 +196,27 @@ impl Projector {
                 let version = place.version;
                 let row = EventRow::new(event, origin, version);
                 // All that tell no day would make one bucket, counted anew with every batch.
-                let counts = row.event.occurred_at.is_some();
+                let counts = row.counted_on().is_some();
                 self.events.push(&row, &place, counts);
                 self.spare = Some(row.event);
             }
             Input::State(StateTopic::PullRequests) => {
-                let state: gapless_schemas::PullRequest = self.codec.decode(value)?;
+                let mut state: gapless_schemas::PullRequest = self.codec.decode(value)?;
                 let place = place(&state.host, state.repository_id);
+                self.take_names(std::mem::take(&mut state.namings), &place, &origin);
                 let row = PullRequestRow::new(state, origin);
                 self.pull_requests.push(row, &place);
             }
             Input::State(StateTopic::Issues) => {
-                let state: gapless_schemas::Issue = self.codec.decode(value)?;
+                let mut state: gapless_schemas::Issue = self.codec.decode(value)?;
                 let place = place(&state.host, state.repository_id);
+                self.take_names(std::mem::take(&mut state.namings), &place, &origin);
                 self.issues.push(IssueRow::new(state, origin), &place);
             }
             Input::State(StateTopic::Repositories) => {
-                let state: gapless_schemas::Repository = self.codec.decode(value)?;
+                let mut state: gapless_schemas::Repository = self.codec.decode(value)?;
                 let place = place(&state.host, state.repository_id);
+                self.take_names(std::mem::take(&mut state.namings), &place, &origin);
                 self.repositories
                     .push(RepositoryRow { state, origin }, &place);
             }
@@ -228,6 +234,18 @@ impl Projector {
         Ok(())
     }
 
+    /// Takes in what a record calls people, labels and milestones.
+    fn take_names(&mut self, namings: Vec<Naming>, place: &Place, origin: &Origin) {
+        for naming in namings {
+            let row = NameRow {
+                host: place.host.clone(),
+                naming,
+                origin: origin.clone(),
+            };
+            self.names.push(row, place);
+        }
+    }
+
     /// Whether some table is full.
     pub fn is_full(&self, bounds: &Bounds) -> bool {
         let entities = [
@@ -236,6 +254,7 @@ impl Projector {
             self.issues.len(),
             self.blocks.len(),
             self.gaps.len(),
+            self.names.len(),
         ];
         self.events.size_bytes() >= bounds.events_bytes
             || entities.iter().any(|&count| count >= bounds.entities)
@@ -254,7 +273,7 @@ impl Projector {
                 }
             )* };
         }
-        take!(repositories, pull_requests, issues, blocks, gaps);
+        take!(names, repositories, pull_requests, issues, blocks, gaps);
         steps.extend(rows);
         steps
     }

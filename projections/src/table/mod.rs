@@ -7,6 +7,7 @@ mod types;
 pub(crate) use rows::RowsBuilder;
 pub use rows::{Cell, Rows};
 pub use types::{PERCENTILES, Type, Value};
+pub(crate) use types::{held, is_day, is_time};
 
 /// A column: what it is called, holds and means.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +39,8 @@ pub enum Filled {
     Never,
 }
 
-/// How the view shows a column. In expressions, `t` is the table and `r` the row of
-/// `repositories` that belongs to it.
+/// How the view shows a column. In expressions, `t` is the table, `r` the row of `repositories` that
+/// belongs to it, and `renamed` what was renamed or deleted (see `names`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
     /// As it is stored.

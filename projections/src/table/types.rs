@@ -64,6 +64,26 @@ impl fmt::Display for Type {
     }
 }
 
+/// Whether a [`Type::Day`] can hold this day (1970-01-01 to 2149-06-06). What lies outside counts on
+/// no day: held at an end, it would count on a day on which nothing happened.
+pub(crate) fn is_day(day: i32) -> bool {
+    u16::try_from(day).is_ok()
+}
+
+/// The instants that a [`Type::Time`] can hold, in milliseconds: the years 1900 to 2299.
+const TIMES_MILLIS: std::ops::RangeInclusive<i64> = -2_208_988_800_000..=10_413_791_999_999;
+
+/// Whether a [`Type::Time`] can hold this instant.
+pub(crate) fn is_time(time: Timestamp) -> bool {
+    TIMES_MILLIS.contains(&time.as_millis())
+}
+
+/// The nearest instant that a [`Type::Time`] can hold.
+pub(crate) fn held(time: Timestamp) -> Timestamp {
+    let millis = time.as_millis();
+    Timestamp::from_millis(millis.clamp(*TIMES_MILLIS.start(), *TIMES_MILLIS.end()))
+}
+
 /// A value of a column, borrowed from the row that it belongs to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'a> {
@@ -79,7 +99,8 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
     /// Days since 1970-01-01; held at the ends of what a [`Type::Day`] can be.
     Day(i32),
-    /// See [`Type::Time`].
+    /// See [`Type::Time`]; one that it cannot hold is NULL where the column can be, else held at the
+    /// ends.
     Time(Timestamp),
     /// See [`Type::Map`].
     Map(&'a BTreeMap<String, String>),

@@ -33,6 +33,7 @@ pub(crate) fn transition(kind: TransitionKind, at: Timestamp) -> Transition {
         kind,
         at,
         actor: None,
+        actor_id: None,
     }
 }
 
@@ -86,6 +87,13 @@ pub(crate) fn pull_request(number: i64) -> PullRequest {
         reviews: vec![],
         transitions: vec![transition(TransitionKind::Opened, at(0, 1))],
         heads: vec![],
+        label_ids: vec![],
+        assignee_ids: vec![],
+        requested_reviewer_ids: vec![],
+        milestone_id: None,
+        opened_draft: None,
+        author_gone: false,
+        namings: vec![],
     }
 }
 
@@ -130,6 +138,10 @@ pub(crate) fn issue(number: i64) -> Issue {
         updated_at: None,
         closed_at: None,
         transitions: vec![transition(TransitionKind::Opened, at(0, 1))],
+        label_ids: vec![],
+        assignee_ids: vec![],
+        milestone_id: None,
+        namings: vec![],
     }
 }
 
@@ -150,6 +162,7 @@ pub(crate) fn repository() -> Repository {
         names: vec!["acme/anvil".into(), "acme/hammer".into()],
         first_seen_at: Some(at(0, 0)),
         listed_until: Some(at(4, 12)),
+        namings: vec![],
     }
 }
 
@@ -209,7 +222,7 @@ pub(crate) fn event(id: &str, occurred_at: Option<Timestamp>) -> Event {
         occurred_at,
         first_delivered_at: None,
         requested_at: None,
-        received_at: at(1, 0),
+        received_at: occurred_at.map_or(at(1, 0), |occurred_at| occurred_at.max(at(1, 0))),
         credential_kind: None,
         headers: [("x-github-delivery".to_owned(), "guid".to_owned())].into(),
         payload_form: PayloadForm::Raw,

@@ -3,6 +3,7 @@
 mod front;
 mod gate;
 mod history;
+mod names;
 mod random;
 mod rollups;
 mod service;

@@ -126,9 +126,10 @@ async fn what_is_in_kafka_is_soon_in_the_views_through_restarts_and_rebalances()
         password: writer.password.clone(),
         database: "gapless".into(),
     };
-    let options = options(&kafka, clickhouse.clone());
+    let mut options = options(&kafka, clickhouse.clone());
+    options.client_settings = embedded.kafka_settings();
     let topics = &options.topics;
-    let mut config = ClientConfig::new();
+    let mut config: ClientConfig = embedded.kafka_settings().into_iter().collect();
     config.set("bootstrap.servers", &kafka);
     let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
     let specs = topics.specs();

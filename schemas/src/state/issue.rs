@@ -1,4 +1,4 @@
-use super::{Account, Presence, Transition};
+use super::{Account, Naming, Presence, Transition};
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -47,4 +47,12 @@ pub struct Issue {
     pub closed_at: Option<Timestamp>,
     /// Every transition, oldest first.
     pub transitions: Vec<Transition>,
+    /// Ids of its labels, in the order of `labels`; 0 for one that has none.
+    pub label_ids: Vec<i64>,
+    /// Ids of its assignees, in the order of `assignees`.
+    pub assignee_ids: Vec<i64>,
+    /// Id of its milestone.
+    pub milestone_id: Option<i64>,
+    /// The name last told of each person, label and milestone that it speaks of.
+    pub namings: Vec<Naming>,
 }

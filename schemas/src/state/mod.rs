@@ -59,6 +59,36 @@ pub struct Transition {
     pub at: Timestamp,
     /// Login of who did it, where known.
     pub actor: Option<String>,
+    /// Id of who did it, where known.
+    pub actor_id: Option<i64>,
+}
+
+named! {
+    /// What bears a name that may change while its id stays.
+    pub enum NameKind {
+        /// A person, bot or organisation; the name is the login.
+        Person = "person",
+        /// A label.
+        Label = "label",
+        /// A milestone; the name is the title.
+        Milestone = "milestone",
+    }
+}
+
+/// A name that an id was told with. Ids are counted by host, names are not: what is told of an id
+/// in one repository holds in all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Naming {
+    /// What bears it.
+    pub kind: NameKind,
+    /// The bearer's id.
+    pub id: i64,
+    /// Login, name or title.
+    pub name: String,
+    /// True where the telling was that the bearer is deleted.
+    pub deleted: bool,
+    /// When it was told: an answer's request, else the entity's own time, else the first attempt.
+    pub told_at: Timestamp,
 }
 
 /// A person, bot or organisation as GitHub named it then.

@@ -1,4 +1,4 @@
-use super::{Account, Presence, Transition};
+use super::{Account, Naming, Presence, Transition};
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,20 @@ pub struct PullRequest {
     pub transitions: Vec<Transition>,
     /// Changes of the head, oldest first.
     pub heads: Vec<HeadChange>,
+    /// Ids of its labels, in the order of `labels`; 0 for one that has none.
+    pub label_ids: Vec<i64>,
+    /// Ids of its assignees, in the order of `assignees`.
+    pub assignee_ids: Vec<i64>,
+    /// Ids of those whose review is requested now, in the order of `requested_reviewers`.
+    pub requested_reviewer_ids: Vec<i64>,
+    /// Id of its milestone.
+    pub milestone_id: Option<i64>,
+    /// Whether it was opened as a draft, where that was told.
+    pub opened_draft: Option<bool>,
+    /// Whether the account of who opened it was last shown as deleted; `author` says who it was.
+    pub author_gone: bool,
+    /// The name last told of each person, label and milestone that it speaks of.
+    pub namings: Vec<Naming>,
 }
 
 /// A review of a pull request.

@@ -1,4 +1,4 @@
-use super::Presence;
+use super::{Naming, Presence};
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -35,4 +35,6 @@ pub struct Repository {
     pub first_seen_at: Option<Timestamp>,
     /// Request start of the last complete listing of its issues: up to here, absence was asked for.
     pub listed_until: Option<Timestamp>,
+    /// What labels and milestones were edited to, and which were deleted.
+    pub namings: Vec<Naming>,
 }

@@ -10,14 +10,15 @@ impl World {
     pub(super) fn repository_of_id(&self, id: u64) -> Option<&Repository> {
         self.repositories
             .iter()
-            .find(|repository| repository.id == id)
+            .find(|repository| repository.id == id && !repository.deleted)
     }
 
     pub(super) fn list_repositories(&self, request: &Request, organisation: &str) -> Response {
         if !self.is_the_organisation(organisation) {
             return Response::not_found();
         }
-        let mut repositories: Vec<&Repository> = self.repositories.iter().collect();
+        let all = self.repositories.iter();
+        let mut repositories: Vec<&Repository> = all.filter(|it| !it.deleted).collect();
         repositories.sort_by_key(|repository| (repository.created_at, repository.id));
         let base = self.base(request);
         let address = format!(
@@ -55,6 +56,9 @@ impl World {
         if let Some(repository) =
             repositories.find(|repository| repository.name.eq_ignore_ascii_case(name))
         {
+            if repository.deleted {
+                return Response::not_found();
+            }
             return self.below_repository(request, repository, rest);
         }
         let renamed = self.repositories.iter().find(|repository| {

@@ -3,7 +3,7 @@
 use super::item::ItemChange;
 use crate::item::{Issue, StateReason, TimelineKind};
 use crate::render::{RepositoryForm, Viewer};
-use crate::repository::{ItemKey, Slot};
+use crate::repository::{ItemKey, Label, Slot};
 use crate::truth::TransitionKind;
 use crate::world::{Wake, World};
 
@@ -21,6 +21,10 @@ enum IssueChange {
 impl World {
     pub(crate) fn open_issue(&mut self, repository: usize) {
         let author = self.someone_or_a_bot(0.04);
+        self.open_issue_by(repository, author);
+    }
+
+    pub(crate) fn open_issue_by(&mut self, repository: usize, author: usize) -> ItemKey {
         let thread = self.new_thread(repository, author);
         let key = ItemKey {
             repository,
@@ -38,6 +42,7 @@ impl World {
         self.tell_item(key, "opened", author, |_, _, _| {});
         self.tell_first_labels(key);
         self.plan_next(key);
+        key
     }
 
     pub(crate) fn issue_lives(&mut self, key: ItemKey) {
@@ -87,14 +92,14 @@ impl World {
         self.chance.weighted(&choices)
     }
 
-    fn issue_mut(&mut self, key: ItemKey) -> &mut Issue {
+    pub(super) fn issue_mut(&mut self, key: ItemKey) -> &mut Issue {
         match self.repositories[key.repository].issue_mut(key.number) {
             Some(issue) => issue,
             None => unreachable!("{key:?} is no issue"),
         }
     }
 
-    fn close_issue(&mut self, key: ItemKey) {
+    pub(super) fn close_issue(&mut self, key: ItemKey) {
         let actor = self.someone_or_a_bot(0.1);
         let times = self.closing_times(key);
         let reason = self
@@ -110,7 +115,7 @@ impl World {
         self.tell_item(key, "closed", actor, |_, _, _| {});
     }
 
-    fn reopen_issue(&mut self, key: ItemKey) {
+    pub(super) fn reopen_issue(&mut self, key: ItemKey) {
         let actor = self.someone();
         self.issue_mut(key).state_reason = Some(StateReason::Reopened);
         self.reopen(key, actor);
@@ -134,7 +139,7 @@ impl World {
     /// Moves the issue into another repository: a new id and number there, the same history.
     fn transfer_issue(&mut self, key: ItemKey) {
         let targets: Vec<usize> = (0..self.repositories.len())
-            .filter(|index| *index != key.repository && !self.repositories[*index].archived)
+            .filter(|index| *index != key.repository && self.repositories[*index].is_active())
             .collect();
         if targets.is_empty() {
             return self.plan_next(key);
@@ -165,16 +170,26 @@ impl World {
         self.plan(self.now.plus_seconds(1), Wake::Item(to));
     }
 
-    /// The issue as it arrives at `to`: labels stay only where the same ones exist.
+    /// The issue as it arrives at `to`: labels stay only where the same ones exist, and
+    /// no two milestones are the same.
     fn arrived(&mut self, left: &Slot, from: ItemKey, to: ItemKey) -> Slot {
         let Slot::Issue(issue) = left else {
             unreachable!("only issues are transferred")
         };
-        let labels = self.repositories[to.repository].labels;
+        let (old, new) = (
+            &self.repositories[from.repository].labels,
+            &self.repositories[to.repository].labels,
+        );
+        let kept = issue.thread.labels.iter().filter_map(|label| {
+            let is_the_same = |there: &Label| !there.deleted && there.name == old[*label].name;
+            new.iter().position(is_the_same)
+        });
+        let kept: Vec<usize> = kept.collect();
         let mut moved = issue.clone();
         moved.thread.issue_id = self.new_id();
         moved.thread.number = to.number;
-        moved.thread.labels.retain(|label| *label < labels);
+        moved.thread.labels = kept;
+        moved.thread.milestone = None;
         moved.former_places.push(from);
         Slot::Issue(moved)
     }

@@ -78,22 +78,30 @@ impl World {
     /// A person, or now and then a bot.
     pub(crate) fn someone_or_a_bot(&mut self, bot_share: f64) -> usize {
         if self.chance.happens(bot_share) {
-            let people = self.renderer.accounts.people;
-            people
-                + self
-                    .chance
-                    .index(self.renderer.accounts.members.len() - people)
+            let bots = self.renderer.accounts.bots();
+            bots.start + self.chance.index(bots.len())
         } else {
             self.someone()
+        }
+    }
+
+    /// The item's author, or somebody else where that account is gone.
+    pub(crate) fn author_or_another(&mut self, key: ItemKey) -> usize {
+        let author = self.thread(key).author;
+        if self.renderer.accounts.members[author].gone {
+            self.someone()
+        } else {
+            author
         }
     }
 
     /// A new item's shared part, opened now by `author`.
     pub(crate) fn new_thread(&mut self, repository: usize, author: usize) -> Thread {
         let created_at = self.second();
-        let labels = self.repositories[repository].labels;
         let labelled = self.chance.happens(0.15);
-        let first_label = self.chance.index(labels);
+        let labels = &self.repositories[repository].labels;
+        let first_label = self.chance.index(labels.len());
+        let labelled = labelled && !labels[first_label].deleted;
         Thread {
             issue_id: self.new_id(),
             number: self.repositories[repository].next_number(),
@@ -101,6 +109,7 @@ impl World {
             body: words::body(&mut self.chance),
             author,
             labels: if labelled { vec![first_label] } else { vec![] },
+            milestone: None,
             assignees: Vec::new(),
             open: true,
             created_at,
@@ -119,7 +128,7 @@ impl World {
     pub(crate) fn tell_first_labels(&mut self, key: ItemKey) {
         let author = self.thread(key).author;
         for label in self.thread(key).labels.clone() {
-            self.enter(key, author, TimelineKind::Labeled { label });
+            self.enter_label(key, author, label, true);
             self.tell_item(key, "labeled", author, |renderer, repository, json| {
                 renderer.label(json, repository, label);
             });
@@ -197,6 +206,10 @@ impl World {
 
     fn comment(&mut self, key: ItemKey) {
         let author = self.someone_or_a_bot(0.15);
+        self.comment_as(key, author);
+    }
+
+    pub(super) fn comment_as(&mut self, key: ItemKey, author: usize) {
         let body = words::comment(&mut self.chance);
         let at = self.second();
         self.thread_mut(key).comments += 1;
@@ -217,17 +230,32 @@ impl World {
     }
 
     fn label(&mut self, key: ItemKey) {
-        let labels = self.repositories[key.repository].labels;
-        let label = self.chance.index(labels);
-        if self.thread(key).labels.contains(&label) {
+        let labels = &self.repositories[key.repository].labels;
+        let label = self.chance.index(labels.len());
+        if labels[label].deleted || self.thread(key).labels.contains(&label) {
             return self.comment(key);
         }
         let actor = self.someone_or_a_bot(0.2);
+        self.label_as(key, label, actor);
+    }
+
+    pub(super) fn label_as(&mut self, key: ItemKey, label: usize, actor: usize) {
         self.thread_mut(key).labels.push(label);
-        self.enter(key, actor, TimelineKind::Labeled { label });
+        self.enter_label(key, actor, label, true);
         self.tell_item(key, "labeled", actor, |renderer, repository, json| {
             renderer.label(json, repository, label);
         });
+    }
+
+    fn enter_label(&mut self, key: ItemKey, actor: usize, label: usize, given: bool) {
+        let label = &self.repositories[key.repository].labels[label];
+        let (name, colour) = (label.name.clone(), label.colour);
+        let told = if given {
+            TimelineKind::Labeled { name, colour }
+        } else {
+            TimelineKind::Unlabeled { name, colour }
+        };
+        self.enter(key, actor, told);
     }
 
     fn unlabel(&mut self, key: ItemKey) {
@@ -237,7 +265,7 @@ impl World {
         let actor = self.someone_or_a_bot(0.2);
         let index = self.chance.index(self.thread(key).labels.len());
         let label = self.thread_mut(key).labels.remove(index);
-        self.enter(key, actor, TimelineKind::Unlabeled { label });
+        self.enter_label(key, actor, label, false);
         self.tell_item(key, "unlabeled", actor, |renderer, repository, json| {
             renderer.label(json, repository, label);
         });
@@ -275,7 +303,7 @@ impl World {
         if to == from {
             return self.comment(key);
         }
-        let author = self.thread(key).author;
+        let author = self.author_or_another(key);
         self.thread_mut(key).title = to.clone();
         let renamed = TimelineKind::Renamed {
             from: from.clone(),
@@ -292,11 +320,11 @@ impl World {
     /// Changes the description, which moves `updated_at` and which no timeline tells.
     fn describe(&mut self, key: ItemKey) {
         let body = words::body(&mut self.chance);
+        let author = self.author_or_another(key);
         let second = self.second();
         let thread = self.thread_mut(key);
         let from = std::mem::replace(&mut thread.body, body);
         thread.updated_at = second;
-        let author = thread.author;
         self.tell_item(key, "edited", author, |_, _, json| {
             json.object_at("changes", |json| {
                 json.object_at("body", |json| json.text("from", from));

@@ -2,20 +2,27 @@
 //!
 //! An item's next change comes after a Pareto-distributed wait, so that most follow within minutes
 //! and some wait for months. Part of the changes follow within the same second. No two changes of
-//! state of one item lie closer than ten seconds: GitHub's timeline could not tell their order
-//! apart from its skew.
+//! state of one item lie closer than ten seconds, but for the bursts of `turns`. What would be too
+//! rare to happen by chance is planned in `oddities`.
 
+mod import;
 mod issue;
 mod item;
+mod label;
+mod oddities;
+mod people;
 mod pull_request;
 mod repository;
 mod review;
+mod turns;
 mod words;
 
 use crate::json::whole_second;
 use crate::repository::ItemKey;
 use crate::world::{Wake, World};
 use gapless_schemas::Timestamp;
+
+pub(crate) use turns::Turn;
 
 const DAY_SECONDS: i64 = 86_400;
 /// Deliveries that an item causes in its life, on average; the pace is steered by it.
@@ -29,6 +36,11 @@ const DISCUSSION_SHARE: f64 = 0.004;
 
 impl World {
     pub(crate) fn wake(&mut self, wake: Wake) {
+        if let Wake::Describe(index) | Wake::Rename(index) | Wake::Archive(index) = wake
+            && self.repositories.get(index).is_some_and(|it| it.deleted)
+        {
+            return self.plan(self.now.plus_seconds(3_600), wake);
+        }
         match wake {
             Wake::Hook => {
                 let body = self.renderer.ping_event(self.now);
@@ -44,6 +56,12 @@ impl World {
             Wake::Archive(repository) => self.archive_repository(repository),
             Wake::Open => self.open_something(),
             Wake::Item(key) => self.item_lives(key),
+            Wake::Odd(oddity) => self.happen(oddity),
+            Wake::MakeUp => self.make_up(),
+            Wake::Turn(key, turn) => self.turn(key, turn),
+            Wake::Restore(repository) => self.restore_repository(repository),
+            Wake::TakeLogin(account, key) => self.take_login(account, key),
+            Wake::Leave(account) => self.leave(account),
         }
     }
 
@@ -109,6 +127,9 @@ impl World {
         let repository = &self.repositories[key.repository];
         if repository.archived {
             return;
+        }
+        if repository.deleted {
+            return self.plan_next(key);
         }
         if repository.pull_request(key.number).is_some() {
             self.pull_request_lives(key);

@@ -3,11 +3,12 @@
 
 use super::item::ItemChange;
 use super::words;
-use crate::item::{Fork, PullRequest, TimelineKind};
-use crate::render::{DEFAULT_BRANCH, Push, can_be_dismissed};
+use crate::item::{Commit, Fork, PullRequest, TimelineKind};
+use crate::render::{DEFAULT_BRANCH, Push, RELEASE_BRANCH, can_be_dismissed};
 use crate::repository::{ItemKey, Slot};
 use crate::truth::TransitionKind;
 use crate::world::World;
+use gapless_schemas::Timestamp;
 
 #[derive(Clone, Copy, Debug)]
 enum PullRequestChange {
@@ -26,6 +27,25 @@ enum PullRequestChange {
     Reopen,
     /// Nobody touches it ever again.
     Rest,
+}
+
+/// How a pull request is opened, as far as it is not left to chance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening {
+    pub(crate) author: usize,
+    pub(crate) draft: Option<bool>,
+    /// What the author's clock says of its first commit; `None`: the right time.
+    pub(crate) authored_at: Option<Timestamp>,
+}
+
+impl Opening {
+    pub(crate) fn by(author: usize) -> Self {
+        Self {
+            author,
+            draft: None,
+            authored_at: None,
+        }
+    }
 }
 
 /// Share of pull requests whose head lies in a fork.
@@ -48,6 +68,11 @@ impl World {
 
     pub(crate) fn open_pull_request(&mut self, repository: usize) {
         let author = self.someone_or_a_bot(0.14);
+        self.open_pull_request_as(repository, Opening::by(author));
+    }
+
+    pub(crate) fn open_pull_request_as(&mut self, repository: usize, opening: Opening) -> ItemKey {
+        let (author, at) = (opening.author, self.second());
         let thread = self.new_thread(repository, author);
         let key = ItemKey {
             repository,
@@ -60,9 +85,13 @@ impl World {
             deleted: self.chance.happens(0.05),
         });
         let base_ref = self.some_base_branch(repository);
+        let id = self.new_id();
+        let drawn = self.chance.happens(0.22);
+        let draft = opening.draft.unwrap_or(drawn);
         let pull = PullRequest {
-            id: self.new_id(),
-            draft: self.chance.happens(0.22),
+            id,
+            draft,
+            opened_as_draft: draft,
             merged_at: None,
             merged_by: None,
             merge_commit_sha: self.chance.sha(),
@@ -89,26 +118,27 @@ impl World {
         if in_repository {
             self.push_branch(repository, &branch, &sha, false, &message, author);
         }
-        let committed = TimelineKind::Committed {
+        let committed = TimelineKind::Committed(Commit {
             sha,
             parent,
             message,
-        };
+            authored_at: opening.authored_at.unwrap_or(at),
+        });
         self.enter(key, author, committed);
         self.count_open_items(repository, 1);
         self.tell_item(key, "opened", author, |_, _, _| {});
         self.tell_first_labels(key);
         self.plan_next(key);
+        key
     }
 
-    fn some_base_branch(&mut self, repository: usize) -> String {
+    pub(super) fn some_base_branch(&mut self, repository: usize) -> String {
         let release = self.chance.happens(0.06);
-        let release_branch = "release/1.x";
         let exists = self.repositories[repository]
             .heads
-            .contains_key(release_branch);
+            .contains_key(RELEASE_BRANCH);
         if release && exists {
-            release_branch.to_owned()
+            RELEASE_BRANCH.to_owned()
         } else {
             DEFAULT_BRANCH.to_owned()
         }
@@ -198,7 +228,7 @@ impl World {
     }
 
     /// Moves a branch and sends `push`.
-    fn push_branch(
+    pub(super) fn push_branch(
         &mut self,
         repository: usize,
         branch: &str,
@@ -230,21 +260,23 @@ impl World {
         let forced = self.chance.happens(0.15);
         let (more, less) = (self.chance.between(1, 60), self.chance.between(0, 30));
         let message = words::title(&mut self.chance);
+        let (author, at) = (self.author_or_another(key), self.second());
         let pull = self.pull_request_mut(key);
         let before = std::mem::replace(&mut pull.head_sha, after.clone());
         pull.commits += u32::from(!forced);
         pull.additions += more as u32;
         pull.deletions += less as u32;
-        let (author, branch) = (pull.thread.author, pull.head_ref.clone());
+        let branch = pull.head_ref.clone();
         let in_repository = pull.fork.is_none();
         if in_repository {
             self.push_branch(key.repository, &branch, &after, forced, &message, author);
         }
-        let committed = TimelineKind::Committed {
+        let committed = TimelineKind::Committed(Commit {
             sha: after.clone(),
             parent: before.clone(),
             message,
-        };
+            authored_at: at,
+        });
         self.enter(key, author, committed);
         if forced {
             let sha = after.clone();
@@ -257,12 +289,12 @@ impl World {
     }
 
     fn change_base(&mut self, key: ItemKey) {
+        let actor = self.author_or_another(key);
         let pull = self.pull_request(key);
         let (from, from_sha) = (pull.base_ref.clone(), pull.base_sha.clone());
-        let actor = pull.thread.author;
         let heads = &self.repositories[key.repository].heads;
         let to = if from == DEFAULT_BRANCH {
-            "release/1.x"
+            RELEASE_BRANCH
         } else {
             DEFAULT_BRANCH
         };
@@ -283,8 +315,8 @@ impl World {
         });
     }
 
-    fn set_draft(&mut self, key: ItemKey, draft: bool) {
-        let actor = self.pull_request(key).thread.author;
+    pub(super) fn set_draft(&mut self, key: ItemKey, draft: bool) {
+        let actor = self.author_or_another(key);
         let (action, kind, told) = if draft {
             let kind = TransitionKind::ConvertedToDraft;
             ("converted_to_draft", kind, TimelineKind::ConvertedToDraft)
@@ -297,14 +329,14 @@ impl World {
         self.tell_item(key, action, actor, |_, _, _| {});
     }
 
-    fn close_unmerged(&mut self, key: ItemKey) {
+    pub(super) fn close_unmerged(&mut self, key: ItemKey) {
         let actor = self.someone_or_a_bot(0.1);
         let times = self.closing_times(key);
         self.close(key, actor, times, TransitionKind::Closed, None);
         self.tell_item(key, "closed", actor, |_, _, _| {});
     }
 
-    fn merge(&mut self, key: ItemKey) {
+    pub(super) fn merge(&mut self, key: ItemKey) {
         let actor = self.someone_or_a_bot(0.15);
         let mut times = self.closing_times(key);
         let pull = self.pull_request_mut(key);
@@ -321,7 +353,7 @@ impl World {
         self.push_branch(key.repository, &branch, &sha, false, &title, actor);
     }
 
-    fn reopen_pull_request(&mut self, key: ItemKey) {
+    pub(super) fn reopen_pull_request(&mut self, key: ItemKey) {
         let actor = self.someone();
         self.reopen(key, actor);
         self.tell_item(key, "reopened", actor, |_, _, _| {});

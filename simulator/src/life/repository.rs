@@ -1,8 +1,9 @@
 //! Repositories come, change their names, rest.
 
 use super::{DAY_SECONDS, words};
-use crate::render::DEFAULT_BRANCH;
-use crate::repository::{Repository, Slot};
+use crate::oddity::Oddity;
+use crate::render::{DEFAULT_BRANCH, RELEASE_BRANCH};
+use crate::repository::{Repository, Slot, first_labels};
 use crate::world::{Wake, World};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -62,12 +63,14 @@ impl World {
             updated_at: at,
             pushed_at: at,
             open_items: 0,
-            labels,
-            first_label_id: first_label_id * 100,
+            deleted: false,
+            default_branch: DEFAULT_BRANCH.to_owned(),
+            labels: first_labels(labels, first_label_id * 100),
+            milestones: Vec::new(),
             slots: Vec::new(),
             heads: BTreeMap::from([
                 (DEFAULT_BRANCH.to_owned(), head.clone()),
-                ("release/1.x".to_owned(), head),
+                (RELEASE_BRANCH.to_owned(), head),
             ]),
             rendered: OnceLock::new(),
         });
@@ -106,6 +109,55 @@ impl World {
         if archived.is_some() {
             self.tell_repository(index, "archived", None);
         }
+    }
+
+    /// Makes another branch the default one, which moves no `updated_at`.
+    pub(crate) fn change_default_branch(&mut self) {
+        let Some(index) = self.some_active_repository() else {
+            return;
+        };
+        let repository = &mut self.repositories[index];
+        let to = if repository.default_branch == DEFAULT_BRANCH {
+            RELEASE_BRANCH
+        } else {
+            DEFAULT_BRANCH
+        };
+        let from = std::mem::replace(&mut repository.default_branch, to.to_owned());
+        repository.changed();
+        self.tell_repository(index, "edited", Some(("default_branch", &from)));
+        self.happened(Oddity::DefaultBranchChanged);
+        if self.chance.happens(0.3) {
+            let after = self.chance.between(1, 120);
+            let again = Wake::Odd(Oddity::DefaultBranchChanged);
+            self.plan(self.now.plus_seconds(after), again);
+        }
+    }
+
+    /// Deletes a repository, to be restored after some more deliveries of others.
+    pub(crate) fn delete_repository(&mut self, rounds: usize) {
+        let is_alone = self.repositories.iter().filter(|it| it.is_active()).count() < 2;
+        let Some(index) = self.some_active_repository().filter(|_| !is_alone) else {
+            return;
+        };
+        self.tell_repository(index, "deleted", None);
+        self.repositories[index].deleted = true;
+        let after = self.progress() + 0.08 / rounds as f64;
+        self.defer(after.min(0.95), Wake::Restore(index));
+    }
+
+    /// Gives a deleted repository back, as it was; GitHub tells nobody.
+    pub(crate) fn restore_repository(&mut self, index: usize) {
+        self.repositories[index].deleted = false;
+        self.happened(Oddity::RepositoryRestored);
+    }
+
+    fn some_active_repository(&mut self) -> Option<usize> {
+        let all = self.repositories.iter().enumerate();
+        let active: Vec<usize> = all
+            .filter(|(_, repository)| repository.is_active())
+            .map(|(index, _)| index)
+            .collect();
+        (!active.is_empty()).then(|| self.chance.pick(&active))
     }
 
     fn change_repository<T>(
@@ -152,7 +204,7 @@ impl World {
             .repositories
             .iter()
             .enumerate()
-            .filter(|(_, repository)| !repository.archived)
+            .filter(|(_, repository)| repository.is_active())
             .map(|(index, _)| (index, 1.0 / (1.0 + index as f64 * 0.35)))
             .collect();
         self.chance.weighted(&weights)

@@ -3,13 +3,14 @@
 use super::words;
 use crate::item::{Requested, Review, ReviewState, TimelineKind};
 use crate::json::Json;
+use crate::oddity::Oddity;
 use crate::render::can_be_dismissed;
 use crate::repository::ItemKey;
 use crate::world::World;
 
 impl World {
     pub(crate) fn request_review(&mut self, key: ItemKey) {
-        let author = self.pull_request(key).thread.author;
+        let author = self.author_or_another(key);
         let to_team = self.chance.happens(0.15);
         let team = self.chance.index(self.renderer.accounts.teams.len());
         let person = self.someone_else(author);
@@ -35,8 +36,8 @@ impl World {
     }
 
     pub(crate) fn withdraw_request(&mut self, key: ItemKey) {
+        let author = self.author_or_another(key);
         let pull = self.pull_request_mut(key);
-        let author = pull.thread.author;
         let from = match (pull.requested_reviewers.pop(), pull.requested_teams.len()) {
             (Some(person), _) => Requested::Person(person),
             (None, 0) => return,
@@ -58,16 +59,22 @@ impl World {
     /// A review. GitHub takes the reviewer off the requested ones without an event of its own.
     pub(crate) fn submit_review(&mut self, key: ItemKey) {
         let pull = self.pull_request(key);
-        let (author, commit_id) = (pull.thread.author, pull.head_sha.clone());
+        let author = pull.thread.author;
         let asked = pull.requested_reviewers.first().copied();
         let by_asked = self.chance.happens(0.7);
         let by_bot = self.chance.happens(0.08);
         let reviewer = match asked {
             Some(asked) if by_asked => asked,
-            _ if by_bot => self.renderer.accounts.members.len() - 1,
+            _ if by_bot => self.renderer.accounts.bots().end - 1,
             _ => self.someone_else(author),
         };
-        let state = self
+        self.review_as(key, reviewer, None);
+    }
+
+    /// A review by `reviewer`, with what it says or by chance.
+    pub(super) fn review_as(&mut self, key: ItemKey, reviewer: usize, says: Option<ReviewState>) {
+        let commit_id = self.pull_request(key).head_sha.clone();
+        let drawn = self
             .chance
             .weighted(&[
                 (ReviewState::Approved, 6.0),
@@ -75,6 +82,7 @@ impl World {
                 (ReviewState::Commented, 3.0),
             ])
             .unwrap_or(ReviewState::Commented);
+        let state = says.unwrap_or(drawn);
         let silent = self.chance.happens(0.4) && state == ReviewState::Approved;
         let review = Review {
             id: self.new_id(),
@@ -93,8 +101,15 @@ impl World {
         pull.requested_reviewers
             .retain(|person| *person != reviewer);
         pull.reviews.push(review);
+        let (is_own, is_late) = (pull.thread.author == reviewer, pull.merged_at.is_some());
         self.enter(key, reviewer, TimelineKind::Reviewed { review: id });
         self.tell_review(key, "submitted", id, reviewer, |_| {});
+        if is_own {
+            self.happened(Oddity::ReviewedByAuthor);
+        }
+        if is_late {
+            self.happened(Oddity::ReviewedAfterMerge);
+        }
     }
 
     pub(crate) fn edit_review(&mut self, key: ItemKey) {

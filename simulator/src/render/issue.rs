@@ -46,7 +46,7 @@ impl Renderer {
         let assignee = thread.assignees.first();
         json.raw_or_null("assignee", assignee.map(|account| self.user(*account)));
         self.users(json, "assignees", &thread.assignees);
-        json.null("milestone");
+        self.milestone_of(json, repository, thread);
         json.number("comments", thread.comments);
         json.time("created_at", thread.created_at);
         json.time("updated_at", thread.updated_at);

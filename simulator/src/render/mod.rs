@@ -1,6 +1,7 @@
 //! GitHub's JSON from the world's state: the same keys as recorded payloads have.
 
 mod issue;
+mod label;
 mod pull_request;
 mod repository;
 mod timeline;
@@ -9,14 +10,14 @@ mod webhook;
 use crate::account::Accounts;
 use crate::json::Json;
 use crate::options::{Options, PayloadForm};
-use crate::repository::{DEFAULT_LABELS, LABELS, Repository};
+use crate::repository::Repository;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
 
 pub(crate) use issue::Comment;
 pub(crate) use pull_request::PullRequestForm;
-pub(crate) use repository::{DEFAULT_BRANCH, RepositoryForm, visibility};
+pub(crate) use repository::{DEFAULT_BRANCH, RELEASE_BRANCH, RepositoryForm, visibility};
 pub(crate) use timeline::{can_be_dismissed, is_shown};
 pub(crate) use webhook::Push;
 
@@ -75,23 +76,6 @@ impl Renderer {
         });
     }
 
-    fn labels(&self, json: &mut Json, repository: &Repository, labels: &[usize]) {
-        let address = self.repository_address(repository);
-        json.array_at("labels", |json| {
-            for label in labels {
-                json.object(|json| label_members(json, repository, &address, *label));
-            }
-        });
-    }
-
-    /// A label under `label`, as `labeled` and `unlabeled` carry it.
-    pub(crate) fn label(&self, json: &mut Json, repository: &Repository, label: usize) {
-        let address = self.repository_address(repository);
-        json.object_at("label", |json| {
-            label_members(json, repository, &address, label);
-        });
-    }
-
     /// How the author stands to the repository: webhooks, seen by nobody in particular, say less.
     fn author_association(&self, author: usize, viewer: Viewer) -> &'static str {
         match (viewer, author < self.accounts.people) {
@@ -100,24 +84,6 @@ impl Renderer {
             (Viewer::Api, false) => "NONE",
         }
     }
-}
-
-fn label_members(json: &mut Json, repository: &Repository, address: &str, label: usize) {
-    let (name, colour, description) = LABELS[label];
-    let id = repository.first_label_id + label as u64;
-    json.number("id", id);
-    json.text("node_id", node_id("Label", id));
-    json.address(
-        "url",
-        format_args!("{address}/labels/{}", name.replace(' ', "%20")),
-    );
-    json.text("name", name);
-    json.text("color", colour);
-    json.truth("default", label < DEFAULT_LABELS);
-    json.text_or_null(
-        "description",
-        (!description.is_empty()).then_some(description),
-    );
 }
 
 /// GitHub's older form of a node id: base64 of the type's and id's length, type and id.

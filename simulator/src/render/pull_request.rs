@@ -61,7 +61,7 @@ impl Renderer {
             }
         });
         self.labels(json, repository, &thread.labels);
-        json.null("milestone");
+        self.milestone_of(json, repository, thread);
         json.truth("draft", pull.draft);
         self.pull_request_addresses(json, &address, pull);
         self.head(json, repository, pull);

@@ -83,7 +83,7 @@ impl Renderer {
         if form == RepositoryForm::Push {
             self.repository_members(json, repository, form);
             json.number("stargazers", 3);
-            json.text("master_branch", DEFAULT_BRANCH);
+            json.text("master_branch", &repository.default_branch);
             json.text("organization", &self.options.organisation_login);
             return;
         }
@@ -136,7 +136,7 @@ impl Renderer {
         counts(json, repository.language, repository.open_items);
         json.truth("archived", repository.archived);
         json.text("visibility", visibility);
-        json.text("default_branch", DEFAULT_BRANCH);
+        json.text("default_branch", &repository.default_branch);
     }
 
     /// The `repo` of a pull request's head: the repository itself, a fork, or null.
@@ -199,6 +199,8 @@ impl Renderer {
 
 /// The branch that repositories start with.
 pub(crate) const DEFAULT_BRANCH: &str = "main";
+/// The other branch that they start with.
+pub(crate) const RELEASE_BRANCH: &str = "release/1.x";
 
 pub(crate) const fn visibility(private: bool) -> &'static str {
     if private { "private" } else { "public" }

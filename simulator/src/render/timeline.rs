@@ -3,9 +3,11 @@
 
 use super::issue::Comment;
 use super::{Renderer, Viewer, node_id};
-use crate::item::{PullRequest, Requested, ReviewState, Thread, TimelineEntry, TimelineKind};
+use crate::item::{
+    Commit, PullRequest, Requested, ReviewState, Thread, TimelineEntry, TimelineKind,
+};
 use crate::json::Json;
-use crate::repository::{LABELS, Repository, Slot};
+use crate::repository::{Repository, Slot};
 
 impl Renderer {
     /// An entry as an element of an array.
@@ -21,16 +23,7 @@ impl Renderer {
             (TimelineKind::Commented { body }, _) => {
                 self.commented(json, repository, thread, entry, body);
             }
-            (
-                TimelineKind::Committed {
-                    sha,
-                    parent,
-                    message,
-                },
-                _,
-            ) => {
-                self.committed(json, repository, entry, sha, parent, message);
-            }
+            (TimelineKind::Committed(commit), _) => self.committed(json, repository, entry, commit),
             (TimelineKind::Reviewed { review }, Slot::PullRequest(pull)) => {
                 self.reviewed(json, repository, pull, *review);
             }
@@ -55,11 +48,14 @@ impl Renderer {
         }
         json.time("created_at", entry.at);
         match &entry.kind {
-            TimelineKind::Labeled { label } | TimelineKind::Unlabeled { label } => {
+            TimelineKind::Labeled { name, colour } | TimelineKind::Unlabeled { name, colour } => {
                 json.object_at("label", |json| {
-                    json.text("name", LABELS[*label].0);
-                    json.text("color", LABELS[*label].1);
+                    json.text("name", name);
+                    json.text("color", colour);
                 });
+            }
+            TimelineKind::Milestoned { title } => {
+                json.object_at("milestone", |json| json.text("title", title));
             }
             TimelineKind::Assigned { assignee } | TimelineKind::Unassigned { assignee } => {
                 json.raw("assignee", self.user(*assignee));
@@ -122,10 +118,14 @@ impl Renderer {
         json: &mut Json,
         repository: &Repository,
         entry: &TimelineEntry,
-        sha: &str,
-        parent: &str,
-        message: &str,
+        commit: &Commit,
     ) {
+        let Commit {
+            sha,
+            parent,
+            message,
+            authored_at,
+        } = commit;
         let address = self.repository_address(repository);
         let page = format!("{}/{}", self.html, self.full_name(repository));
         json.object(|json| {
@@ -133,11 +133,11 @@ impl Renderer {
             json.text("node_id", node_id("Commit", entry.id));
             json.address("url", format_args!("{address}/git/commits/{sha}"));
             json.address("html_url", format_args!("{page}/commit/{sha}"));
-            for role in ["author", "committer"] {
+            for (role, at) in [("author", *authored_at), ("committer", entry.at)] {
                 json.object_at(role, |json| {
                     json.text("name", self.accounts.members[entry.actor].given_name());
                     json.text("email", "noreply@example.org");
-                    json.time("date", entry.at);
+                    json.time("date", at);
                 });
             }
             json.object_at("tree", |json| {
@@ -183,6 +183,7 @@ fn event_name(kind: &TimelineKind) -> (&'static str, Option<&str>, &'static str)
     match kind {
         TimelineKind::Labeled { .. } => ("labeled", None, "LabeledEvent"),
         TimelineKind::Unlabeled { .. } => ("unlabeled", None, "UnlabeledEvent"),
+        TimelineKind::Milestoned { .. } => ("milestoned", None, "MilestonedEvent"),
         TimelineKind::Assigned { .. } => ("assigned", None, "AssignedEvent"),
         TimelineKind::Unassigned { .. } => ("unassigned", None, "UnassignedEvent"),
         TimelineKind::Renamed { .. } => ("renamed", None, "RenamedTitleEvent"),
@@ -204,7 +205,7 @@ fn event_name(kind: &TimelineKind) -> (&'static str, Option<&str>, &'static str)
         ),
         TimelineKind::Transferred => ("transferred", None, "TransferredEvent"),
         TimelineKind::Reviewed { .. } => ("reviewed", None, "PullRequestReview"),
-        TimelineKind::Committed { .. } => ("committed", None, "PullRequestCommit"),
+        TimelineKind::Committed(_) => ("committed", None, "PullRequestCommit"),
         TimelineKind::Commented { .. } => ("commented", None, "IssueComment"),
     }
 }

@@ -6,7 +6,9 @@
 //! unmerged on that of each closing without a merge, however often; reopened on that of each
 //! reopening. `open_delta` is opened + reopened − merged − closed unmerged, and what is open at a
 //! day's end is the sum of the deltas up to it. A duration counts on the day on which it ended.
-//! Issues alike, without merging.
+//! Issues alike, without merging. What was closed before it was created, as imports have it, counts
+//! as closed on the day of its creation; what was created at a time that cannot be true counts
+//! nowhere.
 
 use super::{ItemTruth, TransitionKind, Truth};
 use gapless_schemas::Timestamp;
@@ -161,8 +163,7 @@ impl Truth {
             for (day, deltas) in awaiting_deltas(item, pull.opened_as_draft) {
                 add(&mut rows.on(item, day).awaiting_delta, deltas);
             }
-            let created_at = Some(item.created_at);
-            if let Some((at, seconds)) = created_at.zip(pull.coding_seconds()) {
+            if let Some((at, seconds)) = item.known_created_at().zip(pull.coding_seconds()) {
                 rows.of(item, at).coding_seconds.push(seconds);
             }
             if let Some((at, seconds)) = pull.first_review_at().zip(pull.pickup_seconds()) {
@@ -198,8 +199,11 @@ impl Truth {
             for (day, deltas) in awaiting_deltas(item, false) {
                 add(&mut rows.on(item, day).awaiting_delta, deltas);
             }
-            if let Some(closing) = item.last_closing() {
-                let row = rows.of(item, closing.at);
+            let closing = item
+                .last_closing()
+                .filter(|_| item.known_created_at().is_some());
+            if let Some(closing) = closing {
+                let row = rows.of(item, closing.at.max(item.created_at));
                 let reason = closing.state_reason;
                 row.closed_not_planned += i64::from(reason == Some("not_planned"));
                 row.closed_duplicate += i64::from(reason == Some("duplicate"));
@@ -252,17 +256,21 @@ fn changes(item: &ItemTruth) -> impl Iterator<Item = (Timestamp, Change)> {
             TransitionKind::Reopened => Change::Reopened,
             TransitionKind::ReadyForReview | TransitionKind::ConvertedToDraft => return None,
         };
-        Some((transition.at, change))
+        Some((transition.at.max(item.created_at), change))
     });
-    opening.chain(later)
+    let is_known = item.known_created_at().is_some();
+    opening.chain(later).filter(move |_| is_known)
 }
 
 /// The day from which an item waited, open and no draft, and the one on which that ended.
 type Wait = (i32, Option<i32>);
 
 fn waits(item: &ItemTruth, opened_as_draft: bool) -> Vec<Wait> {
+    let Some(created_at) = item.known_created_at() else {
+        return Vec::new();
+    };
     let (mut open, mut draft) = (true, opened_as_draft);
-    let mut since = (!draft).then(|| item.created_at.day());
+    let mut since = (!draft).then(|| created_at.day());
     let mut waits = Vec::new();
     for transition in &item.transitions {
         match transition.kind {
@@ -271,7 +279,7 @@ fn waits(item: &ItemTruth, opened_as_draft: bool) -> Vec<Wait> {
             TransitionKind::ReadyForReview => draft = false,
             TransitionKind::ConvertedToDraft => draft = true,
         }
-        let day = transition.at.day();
+        let day = transition.at.max(created_at).day();
         match (since, open && !draft) {
             (None, true) => since = Some(day),
             (Some(from), false) => {
@@ -322,7 +330,7 @@ fn add(sums: &mut [i64], more: [i64; WAITING_DAYS.len()]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::truth::told::{issue, pull_request};
+    use crate::truth::told::{DAY_0, issue, pull_request};
 
     fn truth() -> Truth {
         Truth {
@@ -331,6 +339,7 @@ mod tests {
             pull_requests: Vec::new(),
             issues: Vec::new(),
             explained: Vec::new(),
+            oddities: BTreeMap::new(),
         }
     }
 
@@ -346,7 +355,7 @@ mod tests {
         });
         format!(
             "{}:{}",
-            key.day,
+            key.day - DAY_0,
             counts.chain(durations).collect::<String>()
         )
     }
@@ -422,6 +431,11 @@ mod tests {
                     "4: closed 1 closed_not_planned 1 open_delta -1 close_seconds 4",
                 ][..],
             ),
+            // Imported, and closed before its creation: that is a contradiction, and no length.
+            (
+                "-3 not_planned",
+                &["0: opened 1 closed 1 closed_not_planned 1"],
+            ),
             // Of the closings only the one that holds has a reason and a length.
             (
                 "2 not_planned, 3 reopened, 8 duplicate",
@@ -461,7 +475,7 @@ mod tests {
         truth.issues[2].item.author = "bot".to_owned();
         truth.issues[2].item.author_is_bot = true;
         let rows = truth.issues_daily();
-        let first: Vec<_> = rows.iter().filter(|(key, _)| key.day == 0).collect();
+        let first: Vec<_> = rows.iter().filter(|(key, _)| key.day == DAY_0).collect();
         let first: Vec<_> = first
             .iter()
             .map(|(key, row)| (key.author.as_str(), key.author_is_bot, row.opened))

@@ -1,16 +1,35 @@
 //! What follows from the truth of one item, derived anew from the definitions in `docs/tables.md`.
 //!
 //! A review counts as it is now: one that was dismissed was given, but approves and decides
-//! nothing. Nobody's review of their own work counts.
+//! nothing. Nobody's review of their own work counts, and people are told apart by id. Times until and
+//! between reviews look at those up to its end alone: the merge, or the closing that holds.
 
 use super::{
     IssueTruth, ItemState, ItemTruth, PullRequestTruth, ReviewTruth, TransitionKind,
     TransitionTruth,
 };
 use gapless_schemas::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+/// No repository that GitHub tells of is older than this: 1990-01-01.
+const FIRST_DATE_SECONDS: i64 = 631_152_000;
+/// How far a time may lie ahead of what is told with it.
+const AHEAD_SECONDS: i64 = 86_400;
 
 impl ItemTruth {
+    /// When it was created; `None` where GitHub tells a time that cannot be true. Then it counts on
+    /// no day.
+    pub fn known_created_at(&self) -> Option<Timestamp> {
+        let first = Timestamp::from_seconds(FIRST_DATE_SECONDS);
+        let last = self.updated_at.plus_seconds(AHEAD_SECONDS);
+        Some(self.created_at).filter(|at| (first..=last).contains(at))
+    }
+
+    /// How long it was open until the closing that holds.
+    pub fn open_seconds(&self) -> Option<i64> {
+        seconds(self.known_created_at(), self.closed_at)
+    }
+
     /// How often it was closed, a merging included.
     pub fn closed_count(&self) -> usize {
         self.transitions
@@ -45,7 +64,7 @@ impl TransitionTruth {
 impl IssueTruth {
     /// From its creation to the closing that still holds.
     pub fn close_seconds(&self) -> Option<i64> {
-        seconds(Some(self.item.created_at), self.item.closed_at)
+        self.item.open_seconds()
     }
 }
 
@@ -73,37 +92,34 @@ impl PullRequestTruth {
 
     /// When it first was ready for review; `None`: it always was a draft.
     pub fn ready_at(&self) -> Option<Timestamp> {
-        let readied = self
-            .item
-            .transitions
-            .iter()
-            .find(|transition| transition.kind == TransitionKind::ReadyForReview);
-        let opened_ready = (!self.opened_as_draft).then_some(self.item.created_at);
-        readied.map(|transition| transition.at).or(opened_ready)
+        if !self.opened_as_draft {
+            return self.item.known_created_at();
+        }
+        let mut transitions = self.item.transitions.iter();
+        let readied = transitions.find(|it| it.kind == TransitionKind::ReadyForReview);
+        readied.map(|transition| transition.at)
     }
 
-    /// The first review by a person other than the author.
+    /// The first review by a person other than the author, up to its end.
     pub fn first_review_at(&self) -> Option<Timestamp> {
-        self.reviews_of_others()
+        self.reviews_in_time()
             .find(|review| !review.user_is_bot)
             .map(|review| review.submitted_at)
     }
 
-    /// The first approval.
+    /// The first approval, up to its end.
     pub fn first_approved_at(&self) -> Option<Timestamp> {
         self.approvals().next()
     }
 
-    /// The last approval before the merging.
+    /// The last approval, up to its end.
     pub fn last_approved_at(&self) -> Option<Timestamp> {
-        self.approvals()
-            .take_while(|at| self.merged_at.is_none_or(|merged_at| *at <= merged_at))
-            .last()
+        self.approvals().last()
     }
 
     /// From its first commit to its creation.
     pub fn coding_seconds(&self) -> Option<i64> {
-        seconds(Some(self.first_commit_at), Some(self.item.created_at))
+        seconds(self.first_commit_at, self.item.known_created_at())
     }
 
     /// From being ready to the first review.
@@ -123,7 +139,7 @@ impl PullRequestTruth {
 
     /// From its first commit to the merging.
     pub fn cycle_seconds(&self) -> Option<i64> {
-        seconds(Some(self.first_commit_at), self.merged_at)
+        seconds(self.first_commit_at, self.merged_at)
     }
 
     /// How many reviews others gave.
@@ -131,11 +147,15 @@ impl PullRequestTruth {
         self.reviews_of_others().count()
     }
 
-    /// Logins of those who gave them, sorted.
-    pub fn reviewers(&self) -> BTreeSet<&str> {
-        self.reviews_of_others()
-            .map(|review| review.user.as_str())
-            .collect()
+    /// Logins of those who gave them, each person once, sorted.
+    pub fn reviewers(&self) -> Vec<&str> {
+        let people: BTreeMap<u64, &str> = self
+            .reviews_of_others()
+            .map(|review| (review.user_id, review.user.as_str()))
+            .collect();
+        let mut logins: Vec<&str> = people.into_values().collect();
+        logins.sort_unstable();
+        logins
     }
 
     /// `changes_requested`, `approved` or `review_required`: what the last word of each reviewer
@@ -144,9 +164,8 @@ impl PullRequestTruth {
         let words = self
             .reviews_of_others()
             .filter(|it| it.state != "commented");
-        let last: BTreeMap<&str, &str> = words
-            .map(|review| (review.user.as_str(), review.state))
-            .collect();
+        let last: BTreeMap<u64, &str> =
+            words.map(|review| (review.user_id, review.state)).collect();
         ["changes_requested", "approved"]
             .into_iter()
             .find(|decision| last.values().any(|state| state == decision))
@@ -168,11 +187,18 @@ impl PullRequestTruth {
     fn reviews_of_others(&self) -> impl Iterator<Item = &ReviewTruth> {
         self.reviews
             .iter()
-            .filter(|review| review.user != self.item.author)
+            .filter(|review| review.user_id != self.item.author_id)
+    }
+
+    /// Those that came before there was nothing left to review.
+    fn reviews_in_time(&self) -> impl Iterator<Item = &ReviewTruth> {
+        let ended_at = self.merged_at.or(self.item.closed_at);
+        self.reviews_of_others()
+            .filter(move |review| ended_at.is_none_or(|ended_at| review.submitted_at <= ended_at))
     }
 
     fn approvals(&self) -> impl Iterator<Item = Timestamp> {
-        self.reviews_of_others()
+        self.reviews_in_time()
             .filter(|review| review.state == "approved")
             .map(|review| review.submitted_at)
     }
@@ -186,7 +212,7 @@ fn seconds(from: Option<Timestamp>, until: Option<Timestamp>) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::truth::told::pull_request;
+    use crate::truth::told::{DAY_0, pull_request};
 
     #[test]
     fn figures_of_a_pull_request_follow_from_its_story() {
@@ -197,13 +223,14 @@ mod tests {
                 "draft, 3 ready",
                 "ready 3; decision review_required; open for review",
             ),
+            // It was first ready when it was opened, whatever came then.
             (
                 "2 drafted, 5 ready, 6 approved by bo",
-                "ready 5; reviewed 6; approved 6-6; pickup 1; rework 0; reviews 1 by bo; decision approved; open for merge",
+                "ready 0; reviewed 6; approved 6-6; pickup 6; rework 0; reviews 1 by bo; decision approved; open for merge",
             ),
-            // Reviewed before it was ready again: no pickup time, rather than a negative one.
+            // Reviewed before it was ready: no pickup time, rather than a negative one.
             (
-                "1 commented by bo, 2 drafted, 5 ready",
+                "draft, 1 commented by bo, 5 ready",
                 "ready 5; reviewed 1; reviews 1 by bo; decision review_required; open for review",
             ),
             // A review of one's own work is none; a bot's is one, but ends no pickup.
@@ -221,10 +248,14 @@ mod tests {
                 "1 dismissed by bo, 3 merged",
                 "ready 0; reviewed 1; pickup 1; cycle 3; reviews 1 by bo; decision review_required; merged",
             ),
-            // An approval after the merging came too late for it.
+            // A review after its end is one, and came too late for all of its times.
             (
                 "2 merged, 3 approved by bo",
-                "ready 0; reviewed 3; approved 3-; pickup 3; rework 0; cycle 2; reviews 1 by bo; decision approved; merged",
+                "ready 0; cycle 2; reviews 1 by bo; decision approved; merged",
+            ),
+            (
+                "1 closed, 3 commented by bo",
+                "ready 0; reviews 1 by bo; decision review_required; closed_unmerged",
             ),
             (
                 "1 closed, 2 reopened, 3 closed",
@@ -232,16 +263,16 @@ mod tests {
             ),
         ] {
             let pull = pull_request(story);
-            let day = |at: Option<super::Timestamp>| at.map(|at| at.day().to_string());
+            let day = |at: Option<super::Timestamp>| at.map(|at| (at.day() - DAY_0).to_string());
             let days = |seconds: Option<i64>| seconds.map(|it| (it / 86_400).to_string());
             let approved = pull.first_approved_at().map(|first| {
                 format!(
                     "{}-{}",
-                    first.day(),
+                    first.day() - DAY_0,
                     day(pull.last_approved_at()).unwrap_or_default()
                 )
             });
-            let reviewers = pull.reviewers().into_iter().collect::<Vec<_>>().join(" ");
+            let reviewers = pull.reviewers().join(" ");
             let reviews = (pull.review_count() > 0)
                 .then(|| format!("{} by {reviewers}", pull.review_count()));
             let told = [
@@ -267,6 +298,39 @@ mod tests {
                 .filter_map(|(name, value)| Some(format!("{name}{}", value?)));
             assert_eq!(told.collect::<Vec<_>>().join("; "), expected, "{story}");
         }
+    }
+
+    #[test]
+    fn people_are_told_apart_by_id_whatever_they_are_called() {
+        let mut pull = pull_request("1 approved by bo, 2 approved by cy, 3 approved by dee");
+        // Bo was called Cy before, and another one is now; the third is the author.
+        pull.reviews[1].user_id = pull.reviews[0].user_id;
+        pull.reviews[1].user = "bo".to_owned();
+        pull.reviews[2].user_id = pull.item.author_id;
+        assert_eq!(pull.reviewers(), ["bo"]);
+        assert_eq!(pull.review_count(), 2);
+        pull.reviews[2].user_id = 77;
+        pull.reviews[2].user = "bo".to_owned();
+        assert_eq!(pull.reviewers(), ["bo", "bo"]);
+    }
+
+    #[test]
+    fn what_cannot_be_true_of_time_gives_no_figure() {
+        let mut pull = pull_request("2 approved by bo, 3 merged");
+        for (text, is_known) in [
+            ("1969-12-31T12:00:00Z", false),
+            ("1990-01-01T00:00:00Z", true),
+            ("2150-01-01T00:00:00Z", false),
+        ] {
+            pull.item.created_at = text.parse().unwrap();
+            assert_eq!(pull.item.known_created_at().is_some(), is_known, "{text}");
+            assert_eq!(pull.item.open_seconds().is_some(), is_known, "{text}");
+            assert_eq!(pull.pickup_seconds().is_some(), is_known, "{text}");
+        }
+        // Closed before it was created, as imports have it.
+        pull.item.created_at = pull.item.updated_at;
+        pull.item.closed_at = Some(pull.item.created_at.plus_seconds(-1));
+        assert_eq!(pull.item.open_seconds(), None);
     }
 
     #[test]

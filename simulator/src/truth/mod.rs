@@ -4,7 +4,10 @@
 //! `merged_at`, a reopening's, readying's and drafting's the timeline's `created_at`. An earlier
 //! closing, before a reopening, has the `closed_at` that the item showed then.
 //!
+//! Names are the ones that GitHub shows at the end; of an account that is gone, its last login.
+//!
 //! What counts where: a deleted issue counts nowhere, not even on the day it was opened; a
+//! converted issue counts as a pull request alone, created when the issue was and with its turns; a
 //! transferred issue counts once, in the repository where it is now, with its first creation time
 //! and all its transitions. Both appear in [`Truth::explained`] under the number they left.
 
@@ -16,7 +19,9 @@ mod view;
 
 pub use daily::{DayKey, IssuesDay, PullRequestsDay, WAITING_DAYS};
 
+use crate::oddity::Oddity;
 use gapless_schemas::Timestamp;
+use std::collections::BTreeMap;
 
 /// All that is true at one instant.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +36,8 @@ pub struct Truth {
     pub issues: Vec<IssueTruth>,
     /// Numbers that are neither issue nor pull request (any more).
     pub explained: Vec<ExplainedNumber>,
+    /// How often each of them has happened, counted when it did.
+    pub oddities: BTreeMap<Oddity, usize>,
 }
 
 /// A repository.
@@ -83,11 +90,13 @@ pub struct ItemTruth {
     pub state: ItemState,
     /// The names of its labels, sorted.
     pub labels: Vec<String>,
+    /// The title of its milestone.
+    pub milestone: Option<String>,
     /// The logins of its assignees, sorted.
     pub assignees: Vec<String>,
     /// How many comments it has (reviews are none).
     pub comments: u32,
-    /// When it was first created.
+    /// When it was first created, as GitHub tells it; see [`ItemTruth::known_created_at`].
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
@@ -167,8 +176,8 @@ pub struct PullRequestTruth {
     pub head_sha: String,
     /// The branch it goes to.
     pub base_ref: String,
-    /// When its first commit was authored.
-    pub first_commit_at: Timestamp,
+    /// When its first commit was authored, of those whose date can be true; `None`: none has one.
+    pub first_commit_at: Option<Timestamp>,
     /// Lines added.
     pub additions: u32,
     /// Lines deleted.
@@ -197,6 +206,8 @@ impl PullRequestTruth {
 pub struct ReviewTruth {
     /// The review's id.
     pub id: u64,
+    /// The id of who gave it.
+    pub user_id: u64,
     /// The login of who gave it.
     pub user: String,
     /// True where that is a bot.

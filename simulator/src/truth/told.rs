@@ -7,9 +7,20 @@ use super::{
 };
 use gapless_schemas::Timestamp;
 
+/// The id of who has that login: Ann's is 1.
+fn id_of(login: &str) -> u64 {
+    match login {
+        "ann" => 1,
+        _ => login.bytes().fold(1, |id, byte| id * 256 + u64::from(byte)),
+    }
+}
+
+/// The day on which stories begin, 2025-01-01, since 1970-01-01.
+pub(super) const DAY_0: i32 = 20_089;
+
 /// An hour into the day.
 fn at(day: i64) -> Timestamp {
-    Timestamp::from_seconds(day * 86_400 + 3_600)
+    Timestamp::from_seconds((i64::from(DAY_0) + day) * 86_400 + 3_600)
 }
 
 fn steps(story: &'static str) -> impl Iterator<Item = (Timestamp, &'static str)> {
@@ -29,6 +40,7 @@ fn item(story: &'static str) -> ItemTruth {
         author_is_bot: false,
         state: ItemState::Open,
         labels: Vec::new(),
+        milestone: None,
         assignees: Vec::new(),
         comments: 0,
         created_at: at(0),
@@ -83,6 +95,7 @@ pub(super) fn pull_request(story: &'static str) -> PullRequestTruth {
         let (state, user) = what.split_once(" by ")?;
         Some(ReviewTruth {
             id: 1,
+            user_id: id_of(user),
             user: user.to_owned(),
             user_is_bot: user == "bot",
             state,
@@ -110,7 +123,7 @@ pub(super) fn pull_request(story: &'static str) -> PullRequestTruth {
         head_ref: String::new(),
         head_sha: String::new(),
         base_ref: String::new(),
-        first_commit_at: item.created_at,
+        first_commit_at: Some(item.created_at),
         additions: 60,
         deletions: 40,
         changed_files: 1,

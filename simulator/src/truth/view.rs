@@ -2,12 +2,12 @@
 
 use super::{
     ExplainedNumber, Explanation, IssueTruth, ItemState, ItemTruth, PullRequestTruth,
-    RepositoryTruth, ReviewTruth, TransitionKind, TransitionTruth, Truth,
+    RepositoryTruth, ReviewTruth, TransitionTruth, Truth,
 };
 use crate::account::AccountKind;
 use crate::item::{Issue, PullRequest, Thread, TimelineKind};
-use crate::render::{DEFAULT_BRANCH, visibility};
-use crate::repository::{LABELS, Repository, Slot};
+use crate::render::visibility;
+use crate::repository::{Repository, Slot};
 use crate::world::World;
 use gapless_schemas::Timestamp;
 
@@ -20,6 +20,7 @@ impl World {
             pull_requests: Vec::new(),
             issues: Vec::new(),
             explained: Vec::new(),
+            oddities: self.oddities.clone(),
         };
         for repository in &self.repositories {
             truth.repositories.push(self.repository_truth(repository));
@@ -67,7 +68,7 @@ impl World {
             description: repository.description.clone(),
             visibility: visibility(repository.private),
             archived: repository.archived,
-            default_branch: DEFAULT_BRANCH.to_owned(),
+            default_branch: repository.default_branch.clone(),
             created_at: repository.created_at,
             highest_number: repository.slots.len() as u32,
             open_items: repository.open_items,
@@ -76,14 +77,6 @@ impl World {
 
     fn pull_request_truth(&self, repository: &Repository, pull: &PullRequest) -> PullRequestTruth {
         let item = self.item_truth(repository, &pull.thread);
-        let first_change = item
-            .transitions
-            .iter()
-            .find_map(|transition| match transition.kind {
-                TransitionKind::ReadyForReview => Some(true),
-                TransitionKind::ConvertedToDraft => Some(false),
-                _ => None,
-            });
         let mut requested_teams: Vec<String> = pull
             .requested_teams
             .iter()
@@ -93,7 +86,7 @@ impl World {
         PullRequestTruth {
             id: pull.id,
             draft: pull.draft,
-            opened_as_draft: first_change.unwrap_or(pull.draft),
+            opened_as_draft: pull.opened_as_draft,
             merged_at: pull.merged_at,
             merged_by: pull.merged_by.map(|account| self.login(account)),
             merged_by_id: pull
@@ -114,6 +107,7 @@ impl World {
                 .iter()
                 .map(|review| ReviewTruth {
                     id: review.id,
+                    user_id: self.renderer.accounts.members[review.author].id,
                     user: self.login(review.author),
                     user_is_bot: self.renderer.accounts.members[review.author].kind
                         == AccountKind::Bot,
@@ -143,7 +137,7 @@ impl World {
         let mut labels: Vec<String> = thread
             .labels
             .iter()
-            .map(|label| LABELS[*label].0.to_owned())
+            .map(|label| repository.labels[*label].name.clone())
             .collect();
         labels.sort();
         ItemTruth {
@@ -159,6 +153,8 @@ impl World {
                 ItemState::Closed
             },
             labels,
+            milestone: (thread.milestone)
+                .map(|milestone| repository.milestones[milestone].title.clone()),
             assignees: self.sorted_logins(&thread.assignees),
             comments: thread.comments,
             created_at: thread.created_at,
@@ -191,10 +187,18 @@ impl World {
     }
 }
 
-/// A pull request begins with a commit, of which its timeline tells first.
-fn first_commit_at(thread: &Thread) -> Timestamp {
-    let committed = thread.timeline.iter().filter_map(|entry| {
-        matches!(entry.kind, TimelineKind::Committed { .. }).then_some(entry.at)
-    });
-    committed.min().unwrap_or(thread.created_at)
+/// Git's own first commit, of 2005-04-07: none has an older date that is right.
+const FIRST_COMMIT_SECONDS: i64 = 1_112_832_000;
+
+/// A pull request begins with a commit. One with a date that no commit can have counts for nothing.
+fn first_commit_at(thread: &Thread) -> Option<Timestamp> {
+    let committed = thread
+        .timeline
+        .iter()
+        .filter_map(|entry| match &entry.kind {
+            TimelineKind::Committed(commit) => Some(commit.authored_at),
+            _ => None,
+        });
+    let first = Timestamp::from_seconds(FIRST_COMMIT_SECONDS);
+    committed.filter(|at| *at >= first).min()
 }

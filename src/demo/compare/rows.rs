@@ -95,7 +95,7 @@ fn repository_row(repository: &RepositoryTruth) -> Row {
         ("owner_id", repository.owner_id.into()),
         ("private", (repository.visibility == "private").into()),
         ("archived", repository.archived.into()),
-        // The simulated organisation forks nothing and deletes no repository.
+        // The simulated organisation forks nothing, and restores what it deleted.
         ("fork", false.into()),
         ("presence", "alive".into()),
         ("default_branch", repository.default_branch.clone().into()),
@@ -105,7 +105,6 @@ fn repository_row(repository: &RepositoryTruth) -> Row {
 }
 
 fn item_row(item: &ItemTruth, repository: &RepositoryTruth) -> Row {
-    let open_millis = item.closed_at.map(|at| at.millis_since(item.created_at));
     row([
         ("host", PUBLIC_HOST.into()),
         ("repository_id", item.repository_id.into()),
@@ -125,20 +124,17 @@ fn item_row(item: &ItemTruth, repository: &RepositoryTruth) -> Row {
         ("author_is_bot", item.author_is_bot.into()),
         ("labels", list(&item.labels)),
         ("assignees", list(&item.assignees)),
-        // Nothing is out of sight, has a milestone or is locked in the simulated organisation.
+        // Nothing is out of sight in the end, or locked, in the simulated organisation.
         ("presence", "alive".into()),
-        ("milestone", Value::Null),
+        ("milestone", item.milestone.clone().into()),
         ("locked", false.into()),
         ("comments", item.comments.into()),
-        ("created_at", time(item.created_at)),
+        ("created_at", item.known_created_at().map(time).into()),
         ("updated_at", time(item.updated_at)),
         ("closed_at", item.closed_at.map(time).into()),
         ("closed_count", item.closed_count().into()),
         ("reopened_count", item.reopened_count().into()),
-        (
-            "open_seconds",
-            open_millis.map(|millis| millis / 1_000).into(),
-        ),
+        ("open_seconds", item.open_seconds().into()),
     ])
 }
 
@@ -156,7 +152,7 @@ fn pull_request_row(pull: &PullRequestTruth, repository: &RepositoryTruth) -> Ro
         ("requested_reviewers", list(&pull.requested_reviewers)),
         ("requested_teams", list(&pull.requested_teams)),
         ("merged_at", pull.merged_at.map(time).into()),
-        ("first_commit_at", time(pull.first_commit_at)),
+        ("first_commit_at", pull.first_commit_at.map(time).into()),
         ("additions", pull.additions.into()),
         ("deletions", pull.deletions.into()),
         ("changed_files", pull.changed_files.into()),

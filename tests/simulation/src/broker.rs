@@ -89,9 +89,9 @@ impl Broker {
                 refetch.command_id.clone(),
                 codec.encode(refetch),
             ),
-            Output::DeadLetter(letter) => (
+            Output::DeadLetter(key, letter) => (
                 self.topics.dead_letters(),
-                format!("{}/{}/{}", letter.topic, letter.partition, letter.offset),
+                key.clone(),
                 codec.encode(letter),
             ),
         };

@@ -113,6 +113,8 @@ impl States<'_> {
                 "author",
                 text(&pull.author.as_ref().map(|author| &author.login)),
             );
+            add("presence", pull.presence.name().to_owned());
+            add("milestone", text(&pull.milestone));
             add("labels", pull.labels.join(","));
             add("assignees", pull.assignees.join(","));
             add("comments", text(&pull.comments));
@@ -154,6 +156,8 @@ impl States<'_> {
                 "author",
                 text(&issue.author.as_ref().map(|author| &author.login)),
             );
+            add("presence", issue.presence.name().to_owned());
+            add("milestone", text(&issue.milestone));
             add("labels", issue.labels.join(","));
             add("assignees", issue.assignees.join(","));
             add("comments", text(&issue.comments));
@@ -166,6 +170,7 @@ impl States<'_> {
             let what = format!("repository {}", repository.repository_id);
             let mut add = |name: &str, value: String| add(figures, &what, name, value);
             add("full name", text(&repository.full_name));
+            add("presence", repository.presence.name().to_owned());
             add("archived", text(&repository.archived));
             add("default branch", text(&repository.default_branch));
         }
@@ -233,8 +238,8 @@ impl States<'_> {
     }
 }
 
-/// Every figure of the daily rollups, by repository, day and author. The repository's name is none:
-/// it is as the records told it, and only the view shows the one of now.
+/// Every figure of the daily rollups, by repository, day and author. The names of the two are none:
+/// they are as the records told them, and only the view shows those of now.
 fn add_daily(sink: &Sink, figures: &mut Figures) {
     for table in ["pull_requests_daily", "issues_daily"] {
         let rollup = ROLLUPS.iter().find(|rollup| rollup.table.name == table);
@@ -243,7 +248,7 @@ fn add_daily(sink: &Sink, figures: &mut Figures) {
             let key = ["repository_id", "day", "author", "author_is_bot"];
             let what = daily(table, key.map(|name| cell(&row[name])));
             let names = rollup.figures.iter().map(|figure| figure.column.name);
-            for name in names.filter(|name| *name != "repository") {
+            for name in names.filter(|name| !["repository", "author"].contains(name)) {
                 add(figures, &what, name, cell(&row[name]));
             }
         }
@@ -306,6 +311,7 @@ fn of_truth(truth: &Truth) -> Figures {
         let what = format!("repository {}", repository.id);
         let mut add = |name: &str, value: String| add(&mut figures, &what, name, value);
         add("full name", repository.full_name.clone());
+        add("presence", "alive".to_owned());
         add("archived", repository.archived.to_string());
         add("default branch", repository.default_branch.clone());
     }
@@ -353,15 +359,18 @@ fn add_item(figures: &mut Figures, what: &str, item: &ItemTruth) {
     add("title", item.title.clone());
     add("state", item.state.name().to_owned());
     add("author", item.author.clone());
+    // What was deleted for a while is there again in the end.
+    add("presence", "alive".to_owned());
+    add("milestone", text(&item.milestone));
     add("labels", item.labels.join(","));
     add("assignees", item.assignees.join(","));
     add("comments", item.comments.to_string());
-    add("created at", time(Some(item.created_at)));
+    add("created at", time(item.known_created_at()));
     add("updated at", time(Some(item.updated_at)));
     add("closed at", time(item.closed_at));
     add(
         "transitions",
-        true_transitions(item.created_at, &item.transitions),
+        true_transitions(item.known_created_at(), &item.transitions),
     );
 }
 
@@ -394,7 +403,7 @@ fn told(transitions: &[Transition]) -> String {
     transitions.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-fn true_transitions(created_at: Timestamp, transitions: &[TransitionTruth]) -> String {
+fn true_transitions(created_at: Option<Timestamp>, transitions: &[TransitionTruth]) -> String {
     let one = |transition: &TransitionTruth| {
         let kind = match transition.kind {
             truth::TransitionKind::Closed | truth::TransitionKind::Merged => "closed",
@@ -402,9 +411,15 @@ fn true_transitions(created_at: Timestamp, transitions: &[TransitionTruth]) -> S
             truth::TransitionKind::ReadyForReview => "ready",
             truth::TransitionKind::ConvertedToDraft => "draft",
         };
-        format!("{kind} {}", transition.at.day())
+        (transition.at, kind)
     };
-    let opened = std::iter::once(format!("opened {}", created_at.day()));
-    let all = opened.chain(transitions.iter().map(one));
-    all.collect::<Vec<_>>().join(", ")
+    let opened = created_at.map(|at| (at, "opened"));
+    let mut all: Vec<_> = opened
+        .into_iter()
+        .chain(transitions.iter().map(one))
+        .collect();
+    // Imports may have been closed before they were created.
+    all.sort_by_key(|(at, _)| at.day());
+    let told = all.iter().map(|(at, kind)| format!("{kind} {}", at.day()));
+    told.collect::<Vec<_>>().join(", ")
 }

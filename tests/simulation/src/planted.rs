@@ -171,6 +171,7 @@ fn add_closings(transitions: &mut Vec<Transition>, witnesses: &[Option<Timestamp
                 kind: TransitionKind::Closed,
                 at: *at,
                 actor: None,
+                actor_id: None,
             });
         }
     }

@@ -20,7 +20,7 @@ use gapless_ingest::webhook::{Limits, Webhook};
 use gapless_ingest::{Secret, SourceConfig};
 use gapless_schemas::{Timestamp, Topics};
 use gapless_simulator::{
-    ApiFaults, Delivery, Faults, Feed, Options, PayloadForm, SimulatedClock, World,
+    ApiFaults, Delivery, Faults, Feed, Oddity, Options, PayloadForm, SimulatedClock, World,
 };
 use http::{HeaderMap, HeaderValue, Method};
 use std::sync::{Arc, Mutex};
@@ -46,6 +46,8 @@ impl Outcome {
 const DELIVERIES: usize = 300;
 /// Days over which they are spread.
 const SPAN_DAYS: u32 = 10;
+/// What no ordinary life has by chance, and every life here has.
+const ODDITIES: &[Oddity] = &[Oddity::IssueConverted, Oddity::RepositoryRestored];
 /// Partitions of every topic; more than one of the three repositories may share one.
 const PARTITIONS: i32 = 4;
 /// By how much the clock moves when nothing else happens.
@@ -109,6 +111,7 @@ fn options(seed: u64) -> Options {
         },
         requests_per_hour: u32::MAX,
         payload: PayloadForm::Compact,
+        oddities: ODDITIES,
         ..ordinary
     }
 }

@@ -86,125 +86,21 @@ fn the_output_format_is_the_last_clause_only() {
     }
 }
 
-fn is_refused(sql: &str, access: Access) -> bool {
-    refusal(sql.as_bytes(), access).is_some()
+fn is_refused(sql: &str) -> bool {
+    refusal(sql.as_bytes()).is_some()
 }
 
 #[test]
 fn nobody_writes_a_file_of_the_machine() {
-    assert!(is_refused("SELECT 1 INTO OUTFILE 'x'", Access::Write));
-    assert!(is_refused("SELECT 1 into/**/outfile 'x'", Access::Read));
-    assert!(!is_refused("SELECT 'into outfile'", Access::Read));
-    assert!(!is_refused("SELECT * FROM file('x')", Access::Write));
+    assert!(is_refused("SELECT 1 INTO OUTFILE 'x'"));
+    assert!(is_refused("SELECT 1 into/**/outfile 'x'"));
+    assert!(!is_refused("SELECT 'into outfile'"));
 }
 
 #[test]
 fn one_request_is_one_statement() {
-    assert!(is_refused("CREATE DATABASE a; SELECT 1", Access::Write));
-    assert!(!is_refused("SELECT 1; -- the end", Access::Read));
-    assert!(!is_refused("SELECT ';', 1;;", Access::Read));
-    assert!(!is_refused("INSERT INTO t VALUES (1); (2)", Access::Write));
-}
-
-#[test]
-fn a_reader_only_queries() {
-    for sql in [
-        "KILL QUERY WHERE 1",
-        "SET readonly = 0",
-        "INSERT INTO t VALUES (1)",
-        "(DROP",
-    ] {
-        assert!(is_refused(sql, Access::Read), "{sql}");
-        assert!(!is_refused(sql, Access::Write), "{sql}");
-    }
-    for sql in [
-        "((SELECT 1))",
-        "SHOW TABLES",
-        "/* x */ EXPLAIN SELECT 1",
-        "desc t",
-    ] {
-        assert!(!is_refused(sql, Access::Read), "{sql}");
-    }
-}
-
-#[test]
-fn a_reader_calls_nothing_outside_the_database() {
-    for sql in [
-        "SELECT * FROM file('/etc/passwd', 'LineAsString')",
-        "SELECT * FROM URL ( 'http://127.0.0.1' )",
-        "SELECT * FROM `s3Cluster`('x')",
-        "SELECT (SELECT count() FROM remote('h', 'd', 't'))",
-        "SELECT file('x')",
-        "SELECT * FROM icebergLocal('x')",
-        "SELECT * FROM icebergAzureCluster('x')",
-        "SELECT * FROM cluster('x', 'd', 't')",
-        "SELECT * APPLY file FROM (SELECT 'x')",
-        "SELECT arrayMap((`file`), ['x'])",
-        "SELECT arrayMap({name : Identifier}, ['x'])",
-        "SELECT /* /* */ ' */ file('x') -- '",
-        "SELECT 1 // '\n, file('x') -- '",
-    ] {
-        assert!(is_refused(sql, Access::Read), "{sql}");
-    }
-    for sql in [
-        "SELECT t.file FROM t WHERE url = 'x'",
-        "SELECT cutFragment(url), filesystemAvailable FROM t",
-        "SELECT 'file(1)' -- file(2)",
-        "SELECT 1 /* file(1) /* file(2) */ file(3) */",
-        "SELECT * APPLY(toString), {identifier:String} FROM t",
-    ] {
-        assert!(!is_refused(sql, Access::Read), "{sql}");
-    }
-}
-
-#[test]
-fn what_the_engine_might_read_otherwise_is_refused_to_a_reader() {
-    for sql in [
-        r"SELECT `fi\x6ce`('x')",
-        r#"SELECT "fi\Nle"('x')"#,
-        "SELECT $$'$$, file('x'), $$'$$",
-        "SELECT $a$'$a$, 1 -- '",
-        "SELECT\u{a0}1",
-        "SELECT \u{2018}'\u{2019}, file('x') -- '",
-        "SELECT größe FROM t",
-        r"SELECT 1\G KILL QUERY WHERE 1",
-        "SELECT 'a",
-        "SELECT `a",
-        r#"SELECT "a\""#,
-        "SELECT 1 #'\n, file('x') -- '",
-        "SELECT 1\0",
-        "SELECT 1e--5, file('x')",
-        "SELECT 0x1P--5, file('x')",
-    ] {
-        assert!(is_refused(sql, Access::Read), "{sql}");
-        assert!(!is_refused(sql, Access::Write), "{sql}");
-    }
-    for sql in [
-        r#"SELECT '$ \' \x41 größe', `größe`, '$$', "a $b" -- $ größe"#,
-        "SELECT 1 /* $ größe ' */",
-        "SELECT 1e-5, 1 - -1, 2--5",
-        "SELECT {name:String}, [1][1], {'a': 1}['a'] FROM `a``b`.t",
-    ] {
-        assert!(!is_refused(sql, Access::Read), "{sql}");
-    }
-}
-
-#[test]
-fn a_readers_query_holds_no_settings() {
-    for sql in [
-        "SELECT 1 SETTINGS max_threads = 1",
-        "SELECT (SELECT 1 settings/**/x = '/etc/passwd')",
-        "SELECT * FROM (SELECT 1. SETTINGS x = 1)",
-        "SELECT * FROM (SELECT 0x1p. SETTINGS x = 1)",
-        "DESCRIBE (SELECT 1 SETTINGS x = 1)",
-    ] {
-        assert!(is_refused(sql, Access::Read), "{sql}");
-        assert!(!is_refused(sql, Access::Write), "{sql}");
-    }
-    for sql in [
-        "SELECT * FROM system.settings",
-        "SELECT t.settings, `settings`, 'SETTINGS x = 1' FROM t",
-    ] {
-        assert!(!is_refused(sql, Access::Read), "{sql}");
-    }
+    assert!(is_refused("CREATE DATABASE a; SELECT 1"));
+    assert!(!is_refused("SELECT 1; -- the end"));
+    assert!(!is_refused("SELECT ';', 1;;"));
+    assert!(!is_refused("INSERT INTO t VALUES (1); (2)"));
 }

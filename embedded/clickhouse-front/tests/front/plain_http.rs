@@ -36,7 +36,7 @@ fn plain_requests_are_answered_as_a_server_answers_them() {
         "",
     );
     assert!(
-        changed.contains("x-clickhouse-exception-code: 497"),
+        changed.contains("x-clickhouse-exception-code: 164"),
         "{changed}"
     );
 

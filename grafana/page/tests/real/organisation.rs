@@ -338,6 +338,13 @@ impl Maker<'_> {
             reviews,
             transitions,
             heads: Vec::new(),
+            label_ids: vec![],
+            assignee_ids: vec![],
+            requested_reviewer_ids: vec![],
+            milestone_id: None,
+            opened_draft: None,
+            author_gone: false,
+            namings: vec![],
         };
         for at in [Some(created), review, approval, end].into_iter().flatten() {
             self.event("pull_request", number, at);
@@ -403,6 +410,10 @@ impl Maker<'_> {
             updated_at: Some(end.unwrap_or(created)),
             closed_at: end,
             transitions,
+            label_ids: vec![],
+            assignee_ids: vec![],
+            milestone_id: None,
+            namings: vec![],
         };
         for at in [Some(created), closed, reopened].into_iter().flatten() {
             self.event("issues", number, at);
@@ -530,6 +541,7 @@ impl Maker<'_> {
             names: vec![self.repository.clone()],
             first_seen_at: Some(first),
             listed_until: Some(self.now),
+            namings: vec![],
         };
         self.state(StateTopic::Repositories, &state);
     }
@@ -583,5 +595,6 @@ fn transition(kind: TransitionKind, at: Timestamp, actor: &str) -> Transition {
         kind,
         at,
         actor: Some(actor.into()),
+        actor_id: None,
     }
 }

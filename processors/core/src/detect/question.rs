@@ -6,7 +6,7 @@ use gapless_schemas::{Detector, Timestamp, Urgency};
 pub struct Question {
     /// Who asks.
     pub detector: Detector,
-    /// Number of the item in question.
+    /// Number of the item in question; none: the repository itself.
     pub number: Option<i64>,
     /// What shows that something is missing. It is part of the question's identity, so it names
     /// nothing that moves while the question stands: grace would begin anew each time.
@@ -27,17 +27,24 @@ pub(crate) fn is_history(created_at: Timestamp, first_heard_at: Timestamp) -> bo
     created_at.plus_seconds(HISTORY_SECONDS) < first_heard_at
 }
 
-/// The questions about one item.
+/// The questions about one item, or about a repository itself.
 #[derive(Debug)]
 pub(crate) struct Questions {
-    number: i64,
+    number: Option<i64>,
     asked: Vec<Question>,
 }
 
 impl Questions {
     pub(crate) fn about(number: i64) -> Self {
         Self {
-            number,
+            number: Some(number),
+            asked: Vec::new(),
+        }
+    }
+
+    pub(crate) fn about_the_repository() -> Self {
+        Self {
+            number: None,
             asked: Vec::new(),
         }
     }
@@ -73,7 +80,7 @@ impl Questions {
     fn add(&mut self, detector: Detector, since: Timestamp, evidence: String, urgency: Urgency) {
         self.asked.push(Question {
             detector,
-            number: Some(self.number),
+            number: self.number,
             evidence,
             since,
             urgency,

@@ -1,5 +1,5 @@
 use super::Question;
-use gapless_schemas::{Detector, GapEvent, Timestamp, Urgency, ids};
+use gapless_schemas::{Detector, GapEvent, Refetch, Timestamp, Urgency, ids};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -123,13 +123,13 @@ impl Standing {
 pub enum Decision {
     /// Append this gap event.
     Append(GapEvent),
-    /// Issue a command to fetch item `number`.
+    /// Issue a command to fetch item `number`, or the repository itself.
     Ask {
         /// See [`gapless_schemas::Refetch::command_id`].
         command_id: String,
         /// The gap, or the audit's own id.
         gap_id: String,
-        /// Which item.
+        /// Which item; 0: the repository itself.
         number: i64,
         /// Why, in words.
         reason: String,
@@ -296,16 +296,14 @@ pub fn decide(
         standing.attempts += 1;
         let attempt = standing.attempts;
         standing.due_at = now.plus_seconds(patience.retry(question.urgency, attempt));
-        if let Some(number) = question.number {
-            decisions.push(Decision::Ask {
-                command_id: ids::command_id(&gap_id, attempt),
-                gap_id,
-                number,
-                reason: format!("{detector}: {evidence}"),
-                attempt,
-                urgency: question.urgency,
-            });
-        }
+        decisions.push(Decision::Ask {
+            command_id: ids::command_id(&gap_id, attempt),
+            gap_id,
+            number: question.number.unwrap_or(Refetch::THE_REPOSITORY),
+            reason: format!("{detector}: {evidence}"),
+            attempt,
+            urgency: question.urgency,
+        });
     }
     decisions
 }

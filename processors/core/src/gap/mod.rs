@@ -39,6 +39,21 @@ impl Join for State {
 }
 
 impl State {
+    /// Notes an answer for every gap that asked for it.
+    fn answer(event: &Event, status: u16, parts: &mut Parts) {
+        for gap_id in event.gap_ids() {
+            let answers = BTreeMap::from([(event.received_at, Latest(Some(status)))]);
+            parts.add(
+                event,
+                gap_id,
+                Self {
+                    answers,
+                    ..Self::default()
+                },
+            );
+        }
+    }
+
     /// How it ended: by the answers received until then, else by the missing fact itself.
     fn outcome(&self) -> Option<GapOutcome> {
         let closed_at = self.closed_at.0?;
@@ -95,23 +110,9 @@ impl Entity for State {
                     },
                 );
             }
-            Payload::Item(item) => {
-                for gap_id in event.gap_ids() {
-                    let answers = BTreeMap::from([(event.received_at, Latest(Some(item.status)))]);
-                    parts.add(
-                        event,
-                        gap_id,
-                        Self {
-                            answers,
-                            ..Self::default()
-                        },
-                    );
-                }
-            }
-            Payload::Webhook(_)
-            | Payload::Repository(_)
-            | Payload::Listing(_)
-            | Payload::Unread => {}
+            Payload::Item(item) => Self::answer(event, item.status, parts),
+            Payload::Repository(answer) => Self::answer(event, answer.status, parts),
+            Payload::Webhook(_) | Payload::Listing(_) | Payload::Unread => {}
         }
     }
 

@@ -1,5 +1,5 @@
 //! Issues: what the shared part of items does not cover is `state_reason`, which stands in the
-//! headline, and leaving by deletion or transfer.
+//! headline, and leaving: by deletion, by transfer, or by becoming a pull request.
 
 use crate::detect::Question;
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
@@ -14,12 +14,15 @@ use serde::{Deserialize, Serialize};
 pub struct State {
     item: Item,
     id: Latest<i64>,
+    /// Its number is a pull request's now: it has no figures and no questions any more.
+    became_pull_request: bool,
 }
 
 impl Join for State {
     fn join(&mut self, other: Self) {
         self.item.join(other.item);
         self.id.join(other.id);
+        self.became_pull_request |= other.became_pull_request;
     }
 }
 
@@ -28,6 +31,24 @@ impl State {
         Self {
             item: Item::of_issue(event, issue),
             id: Latest(Some(issue.id)),
+            became_pull_request: false,
+        }
+    }
+
+    /// That an issue became a pull request; nothing else.
+    pub(crate) fn became_pull_request() -> Self {
+        Self {
+            became_pull_request: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether it is there, as an issue.
+    fn presence(&self) -> Presence {
+        if self.became_pull_request {
+            Presence::Moved
+        } else {
+            self.item.presence()
         }
     }
 }
@@ -46,20 +67,13 @@ impl Entity for State {
                     return;
                 };
                 let mut state = Self::of(event, issue);
+                let sender = webhook.sender.as_ref();
+                state.item.tell_sender(event, issue.updated_at, sender);
                 if event.kind == "issues" {
-                    state.item.tell_action(
-                        event,
-                        issue.updated_at,
-                        issue.closed_at,
-                        webhook.sender.as_ref(),
-                    );
+                    state.item.tell_action(event, issue.updated_at, sender);
                     match event.action.as_deref() {
-                        Some("deleted") => {
-                            state.item.leave(event, issue.updated_at, Presence::Gone);
-                        }
-                        Some("transferred") => {
-                            state.item.leave(event, issue.updated_at, Presence::Moved);
-                        }
+                        Some("deleted") => state.item.leave(Presence::Gone),
+                        Some("transferred") => state.item.leave(Presence::Moved),
                         _ => {}
                     }
                 }
@@ -69,7 +83,11 @@ impl Entity for State {
                 (Some(issue), false) if issue.pull_request.is_none() => {
                     let mut state = Self::of(event, issue);
                     if let Some(timeline) = &item.timeline {
-                        state.item.lifecycle.tell_timeline(event, timeline);
+                        state.item.tell_timeline(event, timeline);
+                    }
+                    if !item.partial_timeline.is_empty() {
+                        let entries = &item.partial_timeline;
+                        state.item.tell_partial_timeline(event, entries);
                     }
                     parts.add(event, issue.number, state);
                 }
@@ -82,7 +100,7 @@ impl Entity for State {
                             number,
                             Self {
                                 item,
-                                id: Latest(None),
+                                ..Self::default()
                             },
                         );
                     }
@@ -112,7 +130,11 @@ impl Entity for State {
             return None;
         }
         let headline = item.headline.get();
-        let closed_at = headline.and_then(|shown| shown.closed_at);
+        let turns = item.turns(None);
+        let (state, closed_at) = item.state(&turns);
+        let (labels, label_ids) = item.labels();
+        let (assignees, assignee_ids) = item.assignees();
+        let (milestone, milestone_id) = item.milestone();
         Some(Record::Issue(Box::new(gapless_schemas::Issue {
             host: key.host.clone(),
             repository_id: key.repository_id,
@@ -120,21 +142,25 @@ impl Entity for State {
             number: key.name.parse().ok()?,
             issue_id: self.id.0,
             version,
-            presence: item.presence(),
+            presence: self.presence(),
             title: headline.map(|shown| shown.title.clone()),
-            state: headline.map(|shown| shown.state.clone()),
+            state,
             state_reason: headline.and_then(|shown| shown.state_reason.clone()),
-            author: headline.and_then(|shown| shown.author.clone()),
+            author: item.author(),
             html_url: headline.and_then(|shown| shown.html_url.clone()),
-            labels: item.labels.get().cloned().unwrap_or_default(),
-            assignees: item.assignees.get().cloned().unwrap_or_default(),
-            milestone: headline.and_then(|shown| shown.milestone.clone()),
+            labels,
+            assignees,
+            milestone,
             locked: headline.and_then(|shown| shown.locked),
             comments: item.comments.get().copied(),
             created_at: item.created_at.0,
             updated_at: item.updated_at(),
             closed_at,
-            transitions: item.lifecycle.transitions(item.created_at.0),
+            transitions: item.transitions(turns),
+            label_ids,
+            assignee_ids,
+            milestone_id,
+            namings: item.names.namings(),
         })))
     }
 
@@ -142,6 +168,9 @@ impl Entity for State {
         let Ok(number) = key.name.parse() else {
             return Vec::new();
         };
+        if self.became_pull_request {
+            return Vec::new();
+        }
         let mut questions = self.item.questions(number, None);
         self.item.audit(&mut questions);
         questions.into_vec()

@@ -12,7 +12,7 @@ mod stamp;
 pub use extremum::{Earliest, Latest};
 pub use register::Register;
 pub use stamp::Stamp;
-pub(crate) use stamp::settles;
+pub(crate) use stamp::{settles, short_id};
 
 /// A join-semilattice: `join` is idempotent, commutative and associative.
 pub trait Join {

@@ -31,6 +31,7 @@ pub(crate) fn settles(requested: Timestamp, entity_time: Timestamp) -> bool {
 impl Stamp {
     /// The stamp of something that `event` tells as of `entity_time`.
     pub fn new(event: &Event, entity_time: Timestamp) -> Self {
+        let entity_time = event.ordered_at(entity_time);
         let settled = matches!(event.source, Source::Snapshot | Source::Listing)
             && event
                 .requested_at
@@ -49,20 +50,20 @@ impl Stamp {
         Self::new(event, event.as_of())
     }
 
-    /// The stamp of an end that `event`, a webhook, tells: nothing that was told up to then, by
-    /// GitHub's clock or by ours, whichever is ahead, outlives it.
-    pub fn of_end(event: &Event, updated_at: Option<Timestamp>) -> Self {
-        let at = event.as_of().max(updated_at.unwrap_or(event.as_of()));
-        Self {
-            settled: true,
-            ..Self::new(event, at)
+    /// The stamp of what `event` calls people, labels and milestones, which no `updated_at` dates:
+    /// an answer names them as of its request, a webhook as of what it tells of. Names are also told
+    /// by events without a time of their own, hence no later than ours has it: clocks differ.
+    pub fn of_names(event: &Event, updated_at: Option<Timestamp>) -> Self {
+        match (event.source, updated_at) {
+            (Source::Webhook, Some(at)) => Self::new(event, at.min(event.as_of())),
+            _ => Self::undated(event),
         }
     }
 }
 
 /// The leading 16 hex digits of an event id. Ids that are not hex (none of ours) all give 0, and
 /// then equal stamps are told apart by `as_of` alone.
-fn short_id(event_id: &str) -> u64 {
+pub(crate) fn short_id(event_id: &str) -> u64 {
     event_id
         .get(..16)
         .and_then(|digits| u64::from_str_radix(digits, 16).ok())

@@ -14,22 +14,20 @@
 //! created long before the first word about their block, nothing shows that a delivery was lost:
 //! they are audited, and no gap is opened.
 //!
-//! Events about a number that nobody can read are known here too: that is all that can be said of
-//! them without reading them.
+//! Events about a number that nobody can read are known here too, and rows of listings: that is all
+//! that can be said of them without reading them.
 
 use crate::detect::{Question, Urgency, is_history};
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
-use crate::law::{Earliest, Join, Latest, Register, Stamp, settles};
+use crate::law::{Earliest, Join, Latest, Register, Stamp, settles, short_id};
 use crate::payload::Payload;
+use crate::presence::FOR_EVER;
 use gapless_schemas::{Detector, Event, LedgerBlock, LedgerDay, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An item younger than this at a listing's start need not be in it.
 const CREATED_BEFORE_SECONDS: i64 = 600;
-
-/// Later than all that can be told of a number.
-const FOR_EVER: Timestamp = Timestamp::from_millis(i64::MAX);
 
 /// Numbers in a block.
 const BLOCK_NUMBERS: i64 = 1_024;
@@ -49,6 +47,8 @@ pub struct State {
     told: BTreeMap<u16, Latest<Timestamp>>,
     /// Numbers about which an event could not be read, with the last one's receipt.
     unreadable: BTreeMap<u16, Latest<Timestamp>>,
+    /// Numbers whose row in a listing could not be read.
+    odd_rows: BTreeMap<u16, OddRow>,
     /// Numbers that the last listing of everything showed; its stamp's time is its request's start.
     listed: Register<BTreeSet<u16>>,
     /// First receipt of anything about the block.
@@ -66,9 +66,31 @@ impl Join for State {
         self.answered.join(other.answered);
         self.told.join(other.told);
         self.unreadable.join(other.unreadable);
+        self.odd_rows.join(other.odd_rows);
         self.listed.join(other.listed);
         self.first_heard_at.join(other.first_heard_at);
         self.full.join(other.full);
+    }
+}
+
+/// The last row of a number that could not be read. A listing shows it again and again, and each time
+/// it is the same: so it is known by its content, and asked about once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct OddRow {
+    /// When the item changed last, where that could be read, and the first 64 bits of the row's id.
+    content: (Option<Timestamp>, u64),
+    /// Start of the first request that was answered with it.
+    first_shown_at: Earliest<Timestamp>,
+}
+
+/// The greater content wins; of one content, the first time.
+impl Join for OddRow {
+    fn join(&mut self, other: Self) {
+        match other.content.cmp(&self.content) {
+            std::cmp::Ordering::Less => {}
+            std::cmp::Ordering::Equal => self.first_shown_at.join(other.first_shown_at),
+            std::cmp::Ordering::Greater => *self = other,
+        }
     }
 }
 
@@ -98,13 +120,18 @@ impl State {
         parts.add(event, block, state);
     }
 
+    /// Notes a number that an object with `created_at` has. One out of range makes it known, on no
+    /// day; its telling is as late as its creation can be.
     fn know(event: &Event, number: i64, created_at: Option<Timestamp>, parts: &mut Parts) {
-        let Some(created_at) = created_at else { return };
+        if created_at.is_none() {
+            return;
+        }
+        let created_at = event.in_range(created_at);
         Self::add(event, number, parts, |place, state| {
-            state.known.insert(place, Earliest(Some(created_at)));
+            state.known.insert(place, Earliest(created_at));
         });
         if let Some((block, _)) = place(number).filter(|(block, _)| *block > 0) {
-            let full = Earliest(Some(created_at));
+            let full = Earliest(created_at.or(Some(event.received_at)));
             parts.add(
                 event,
                 block - 1,
@@ -144,6 +171,24 @@ impl State {
                 .unreadable
                 .insert(place, Latest(Some(event.received_at)));
         });
+    }
+
+    /// Notes that the row of `number`, which `event` shows by itself, could not be read.
+    pub(crate) fn note_row(event: &Event, number: i64, parts: &mut Parts) {
+        let Some((block, place)) = place(number) else {
+            return;
+        };
+        let changed_at = event.occurred_at;
+        let row = OddRow {
+            content: (changed_at, short_id(&event.event_id)),
+            first_shown_at: Earliest(Some(event.as_of())),
+        };
+        // Nothing else: a row that is known must change nothing.
+        let state = Self {
+            odd_rows: BTreeMap::from([(place, row)]),
+            ..Self::default()
+        };
+        parts.add(event, block, state);
     }
 
     /// Splits the numbers of a listing of everything into blocks: every block up to the highest
@@ -196,16 +241,22 @@ impl State {
 
     /// Numbers about which something could not be read, that no later answer covers.
     fn unread(&self, block: i64) -> Vec<(i64, Timestamp)> {
-        let unread = self.unreadable.iter().filter_map(|(place, at)| {
-            let at = at.0?;
-            let covered = |asked: &Timestamp| settles(*asked, at);
+        let rows = self.odd_rows.iter();
+        let rows = rows.filter_map(|(place, row)| Some((*place, row.first_shown_at.0?)));
+        let events = self.unreadable.iter();
+        let events = events.filter_map(|(place, at)| Some((*place, at.0?)));
+        let mut last = BTreeMap::<u16, Timestamp>::new();
+        for (place, at) in rows.chain(events) {
+            let known = last.entry(place).or_insert(at);
+            *known = at.max(*known);
+        }
+        let standing = last.into_iter().filter(|(place, at)| {
             let answer = time(&self.answered, place).max(time(&self.explained, place));
-            answer
-                .filter(covered)
-                .is_none()
-                .then(|| (number(block, *place), at))
+            !answer.is_some_and(|asked| settles(asked, *at))
         });
-        unread.collect()
+        standing
+            .map(|(place, at)| (number(block, place), at))
+            .collect()
     }
 
     fn highest_place(&self) -> Option<u16> {
@@ -225,10 +276,14 @@ impl State {
         };
         let mut next = self.full.0;
         for place in (0..=highest).rev() {
-            let created_at = self.known.get(&place).and_then(|at| at.0);
+            let known = self.known.get(&place);
+            let created_at = known.and_then(|at| at.0);
             next = created_at.or(next);
+            if known.is_some() && created_at.is_none() {
+                continue;
+            }
             let Some(before) = next else { continue };
-            let accounted = created_at.is_some() || self.explained.contains_key(&place);
+            let accounted = known.is_some() || self.explained.contains_key(&place);
             let day = before.day();
             let entry = days.entry(day).or_insert(LedgerDay {
                 day,

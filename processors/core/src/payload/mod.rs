@@ -5,6 +5,7 @@
 //! every month.
 
 mod objects;
+mod salvage;
 mod timeline;
 
 pub use objects::{
@@ -12,6 +13,7 @@ pub use objects::{
     PullRequestLink, PullRequestObject, RepositoryObject, RequestedReviewer, ReviewObject,
     TeamObject, UserObject,
 };
+pub use salvage::{Odd, OddRow};
 pub use timeline::TimelineEvent;
 
 use gapless_schemas::{Event, GapEvent, ListingKind, SnapshotKind, Source, Timestamp};
@@ -100,6 +102,10 @@ pub struct Webhook {
     pub review: Option<ReviewObject>,
     /// `repository`.
     pub repository: Option<RepositoryObject>,
+    /// `label`, of `label` events and of labellings.
+    pub label: Option<LabelObject>,
+    /// `milestone`, of `milestone` events and of milestonings.
+    pub milestone: Option<MilestoneObject>,
     /// `sender`.
     pub sender: Option<UserObject>,
     /// Head before, of a `synchronize`; ref before, of a `push`.
@@ -121,6 +127,9 @@ pub struct Item {
     pub reviews: Option<Vec<ReviewObject>>,
     /// Every timeline event.
     pub timeline: Option<Vec<TimelineEvent>>,
+    /// What could be read of a timeline with an odd entry: not all that happened.
+    #[serde(skip)]
+    pub partial_timeline: Vec<TimelineEvent>,
 }
 
 /// The payload of a snapshot of a repository; see [`gapless_schemas::RepositorySnapshot`].
@@ -182,11 +191,24 @@ impl UnreadablePayload {
 }
 
 impl Payload {
-    /// Parses the payload of `event`, once for all entities.
+    /// Reads the payload of `event`, once for all entities, and says what in it could not be read.
     ///
     /// # Errors
-    /// Where a field that some state needs has a form that GitHub does not document.
-    pub fn parse(event: &Event) -> Result<Self, UnreadablePayload> {
+    /// Where nothing of it can be read.
+    pub fn read(event: &Event) -> Result<(Self, Vec<Odd>), UnreadablePayload> {
+        let error = match Self::parse(event) {
+            Ok(payload) if salvage::is_whole(event, &payload) => return Ok((payload, Vec::new())),
+            Ok(_) => UnreadablePayload {
+                kind: event.kind.clone(),
+                error: "a field lacks that every object has".to_owned(),
+            },
+            Err(error) => error,
+        };
+        salvage::salvage(event, error)
+    }
+
+    /// Parses the whole payload of `event`.
+    fn parse(event: &Event) -> Result<Self, UnreadablePayload> {
         let bytes = event.payload.as_slice();
         let parsed = match (event.source, event.kind.as_str()) {
             (Source::Webhook, _) => read(bytes).map(Self::Webhook),

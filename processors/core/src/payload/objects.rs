@@ -1,5 +1,5 @@
 use super::{Field, present, time};
-use gapless_schemas::{Account, Timestamp};
+use gapless_schemas::Timestamp;
 use serde::Deserialize;
 
 /// A user, bot or organisation. Source: `simple-user` of GitHub's REST description.
@@ -14,30 +14,65 @@ pub struct UserObject {
     pub kind: Option<String>,
 }
 
-impl From<UserObject> for Account {
-    fn from(user: UserObject) -> Self {
-        let bot = user.kind.as_deref() == Some("Bot") || user.login.ends_with("[bot]");
-        Self {
-            id: user.id,
-            login: user.login,
-            bot,
-        }
+impl UserObject {
+    /// The person, unless this is `ghost`, GitHub's stand-in for every account that is gone: two of
+    /// them are not one person. (Its id is 10137 on github.com and another elsewhere; the login is
+    /// reserved.)
+    pub fn person(&self) -> Option<&Self> {
+        (!self.login.eq_ignore_ascii_case("ghost")).then_some(self)
+    }
+
+    /// Whether it is no person.
+    pub fn is_bot(&self) -> bool {
+        self.kind.as_deref() == Some("Bot") || self.login.ends_with("[bot]")
     }
 }
 
-/// A label: its name only, labels are no entities yet.
-#[derive(Debug, Deserialize)]
+/// A label: with an id, or a plain text, as GitHub's description allows of issues.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "AnyLabel")]
 pub struct LabelObject {
+    /// Id, never reused.
+    pub id: Option<i64>,
     /// Name.
     pub name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum AnyLabel {
+    Object { id: Option<i64>, name: String },
+    Text(String),
+}
+
+impl From<AnyLabel> for LabelObject {
+    fn from(label: AnyLabel) -> Self {
+        match label {
+            AnyLabel::Object { id, name } => Self { id, name },
+            AnyLabel::Text(name) => Self { id: None, name },
+        }
+    }
 }
 
 /// Who was asked for a review: a user, though GitHub's schemas allow a team here too, which has no
 /// login and is listed among the teams.
 #[derive(Debug, Deserialize)]
-pub struct RequestedReviewer {
-    /// Login.
-    pub login: Option<String>,
+#[serde(untagged)]
+pub enum RequestedReviewer {
+    /// A user.
+    User(UserObject),
+    /// A team.
+    Team(serde::de::IgnoredAny),
+}
+
+impl RequestedReviewer {
+    /// The user, unless it is a team.
+    pub fn user(&self) -> Option<&UserObject> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Team(_) => None,
+        }
+    }
 }
 
 /// A discussion: that it takes this number is all that is read of it.
@@ -59,11 +94,16 @@ pub struct TeamObject {
     pub name: String,
 }
 
-/// A milestone: its title only.
+/// A milestone.
 #[derive(Debug, Deserialize)]
 pub struct MilestoneObject {
+    /// Id, never reused.
+    pub id: Option<i64>,
     /// Title.
     pub title: String,
+    /// Changed; of an item's milestone too.
+    #[serde(default, deserialize_with = "time::lenient")]
+    pub updated_at: Option<Timestamp>,
 }
 
 /// One side of a pull request.

@@ -20,6 +20,17 @@ pub struct TimelineEvent {
     pub author: Option<CommitPerson>,
 }
 
+impl TimelineEvent {
+    /// Whether some state reads entries of `kind`, a word of GitHub's: without such an entry a
+    /// timeline is not complete.
+    pub(super) fn is_read(kind: &str) -> bool {
+        matches!(
+            kind,
+            "closed" | "reopened" | "ready_for_review" | "convert_to_draft" | "committed"
+        )
+    }
+}
+
 /// Author of a commit; in other kinds `author` is a user, whose fields are passed over.
 #[derive(Debug, Deserialize)]
 pub struct CommitPerson {

@@ -1,13 +1,14 @@
 //! What one event tells of a pull request.
 
-use super::{Branches, Figures, Requested, Review, Reviewer, State};
+use super::{Branches, Figures, Requested, Review, State};
 use crate::entity::Parts;
-use crate::item::Item;
+use crate::item::{Item, people};
 use crate::law::{Earliest, Join, Latest, Register, Stamp};
 use crate::payload::{
-    IssueObject, Item as ItemPayload, Payload, PullRequestObject, ReviewObject, Webhook,
+    IssueObject, Item as ItemPayload, Payload, PullRequestObject, RequestedReviewer, ReviewObject,
+    UserObject, Webhook,
 };
-use gapless_schemas::{Account, Event};
+use gapless_schemas::{Event, Timestamp};
 
 pub(super) fn lift(event: &Event, payload: &Payload, parts: &mut Parts) {
     match payload {
@@ -30,13 +31,10 @@ pub(super) fn lift(event: &Event, payload: &Payload, parts: &mut Parts) {
 fn of_webhook(event: &Event, webhook: &Webhook, parts: &mut Parts) {
     if let Some(pull) = &webhook.pull_request {
         let mut state = of_pull_request(event, pull);
+        let sender = webhook.sender.as_ref();
+        state.item.tell_sender(event, pull.updated_at, sender);
         if event.kind == "pull_request" {
-            state.item.tell_action(
-                event,
-                pull.updated_at,
-                pull.closed_at,
-                webhook.sender.as_ref(),
-            );
+            state.item.tell_action(event, pull.updated_at, sender);
             if let (Some(at), Some(head)) = (pull.updated_at, &pull.head) {
                 match (event.action.as_deref(), &webhook.before, &webhook.after) {
                     (Some("opened"), _, _) => {
@@ -53,14 +51,16 @@ fn of_webhook(event: &Event, webhook: &Webhook, parts: &mut Parts) {
             }
         }
         if let Some(review) = &webhook.review {
-            add_review(&mut state, review);
+            add_review(event, pull.updated_at, &mut state, review);
         }
         parts.add(event, pull.number, state);
     }
     // Comments on a pull request carry its issue.
     if let Some(issue) = &webhook.issue
-        && let Some(state) = of_issue(event, issue)
+        && let Some(mut state) = of_issue(event, issue)
     {
+        let sender = webhook.sender.as_ref();
+        state.item.tell_sender(event, issue.updated_at, sender);
         parts.add(event, issue.number, state);
     }
 }
@@ -92,16 +92,19 @@ fn of_item(event: &Event, item: &ItemPayload, parts: &mut Parts) {
         }
     };
     for review in item.reviews.iter().flatten() {
-        add_review(&mut state, review);
+        add_review(event, None, &mut state, review);
+    }
+    if !item.partial_timeline.is_empty() {
+        let entries = &item.partial_timeline;
+        state.item.tell_partial_timeline(event, entries);
     }
     if let Some(timeline) = &item.timeline {
-        state.item.lifecycle.tell_timeline(event, timeline);
-        let authored = timeline.iter().filter(|entry| entry.event == "committed");
-        let first = authored
-            .filter_map(|entry| entry.author.as_ref()?.date)
-            .min();
-        state.first_commit_at = Earliest(first);
+        state.item.tell_timeline(event, timeline);
     }
+    let entries = item.timeline.as_ref().unwrap_or(&item.partial_timeline);
+    let authored = entries.iter().filter(|entry| entry.event == "committed");
+    let dates = authored.filter_map(|entry| plausible(event, entry.author.as_ref()?.date));
+    state.first_commit_at = Earliest(dates.min());
     if let Some(number) = number {
         parts.add(event, number, state);
     }
@@ -120,7 +123,7 @@ fn of_issue(event: &Event, issue: &IssueObject) -> Option<State> {
             state.draft = Register::new(stamp, draft);
         }
         if let Some(merged_at) = link.merged_at {
-            state.merged_at = Register::new(stamp, merged_at);
+            state.merged_at = Register::new(stamp, merged(event, merged_at, stamp));
         }
     }
     Some(state)
@@ -140,7 +143,12 @@ fn of_pull_request(event: &Event, pull: &PullRequestObject) -> State {
         state.draft = Register::new(stamp, draft);
     }
     if let Some(merged_at) = pull.merged_at {
-        state.merged_at = Register::new(stamp, merged_at);
+        state.merged_at = Register::new(stamp, merged(event, merged_at, stamp));
+    }
+    let named = Stamp::of_names(event, Some(updated_at));
+    if let Some(Some(user)) = &pull.merged_by {
+        state.item.names.tell_person(named, user);
+        state.merged_by = Latest(user.person().map(|user| user.id));
     }
     if let (Some(head), Some(base)) = (&pull.head, &pull.base) {
         state
@@ -158,24 +166,28 @@ fn of_pull_request(event: &Event, pull: &PullRequestObject) -> State {
         );
     }
     if let (Some(reviewers), Some(teams)) = (&pull.requested_reviewers, &pull.requested_teams) {
-        let asked = reviewers.iter().flatten();
-        let mut reviewers: Vec<String> = asked.filter_map(|user| user.login.clone()).collect();
+        let asked: Vec<&UserObject> = reviewers
+            .iter()
+            .flatten()
+            .filter_map(RequestedReviewer::user)
+            .collect();
+        for user in &asked {
+            state.item.names.tell_person(named, user);
+        }
+        let reviewers = people(asked.into_iter());
         let mut teams: Vec<String> = teams
             .iter()
             .map(|team| team.slug.as_ref().unwrap_or(&team.name).clone())
             .collect();
-        reviewers.sort_unstable();
         teams.sort_unstable();
         state.requested = Register::new(stamp, Requested { reviewers, teams });
     }
-    if let (Some(additions), Some(deletions), Some(changed_files), Some(commits), Some(merged_by)) = (
+    if let (Some(additions), Some(deletions), Some(changed_files), Some(commits)) = (
         pull.additions,
         pull.deletions,
         pull.changed_files,
         pull.commits,
-        &pull.merged_by,
     ) {
-        let merged_by = merged_by.clone().map(Account::from);
         let review_comments = pull.review_comments;
         let figures = Figures {
             additions,
@@ -183,21 +195,45 @@ fn of_pull_request(event: &Event, pull: &PullRequestObject) -> State {
             changed_files,
             commits,
             review_comments,
-            merged_by,
         };
         state.figures = Register::new(stamp, figures);
     }
     state
 }
 
+/// When it was merged. One that is told at a time out of range was merged by its last change.
+fn merged(event: &Event, merged_at: Option<Timestamp>, stamp: Stamp) -> Option<Timestamp> {
+    merged_at.map(|at| event.in_range(Some(at)).unwrap_or(stamp.entity_time))
+}
+
+/// A commit's author date, which any tool can make up: none where git did not exist yet, or where
+/// it lies in the future.
+fn plausible(event: &Event, date: Option<Timestamp>) -> Option<Timestamp> {
+    let date = event.in_range(date)?;
+    (date >= Timestamp::from_seconds(GIT_BEGAN_SECONDS)).then_some(date)
+}
+
+/// Author date of git's own first commit: 2005-04-07T22:13:13Z. Tools that make reproducible commits
+/// write 1970, clocks without a battery 1970, 1980 or 2000.
+const GIT_BEGAN_SECONDS: i64 = 1_112_911_993;
+
 /// Notes a review; a pending one (without a time) is visible to its author only and is passed over.
-fn add_review(state: &mut State, review: &ReviewObject) {
-    let Some(submitted_at) = review.submitted_at else {
+fn add_review(
+    event: &Event,
+    updated_at: Option<Timestamp>,
+    state: &mut State,
+    review: &ReviewObject,
+) {
+    let Some(submitted_at) = event.in_range(review.submitted_at) else {
         return;
     };
     let told = review.state.to_ascii_lowercase();
     let dismissed = told == "dismissed";
-    let reviewer = review.user.clone().map(Account::from);
+    if let Some(user) = &review.user {
+        let named = Stamp::of_names(event, updated_at);
+        state.item.names.tell_person(named, user);
+    }
+    let reviewer = review.user.as_ref().and_then(UserObject::person);
     state.reviews.insert(
         review.id,
         Review {
@@ -205,11 +241,7 @@ fn add_review(state: &mut State, review: &ReviewObject) {
             given: Latest((!dismissed).then_some(told)),
             dismissed,
             commit_sha: Latest(review.commit_id.clone()),
-            reviewer: Latest(reviewer.map(|Account { id, login, bot }| Reviewer {
-                id,
-                login,
-                bot,
-            })),
+            reviewer: Latest(reviewer.map(|user| user.id)),
         },
     );
 }

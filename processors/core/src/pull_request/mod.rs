@@ -7,8 +7,9 @@ use crate::detect::Question;
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
 use crate::item::Item;
 use crate::law::{Earliest, Join, Latest, Register};
+use crate::lifecycle::Turn;
 use crate::payload::Payload;
-use gapless_schemas::{Account, Detector, Event, Presence, Timestamp};
+use gapless_schemas::{Detector, Event, Presence, Timestamp, TransitionKind};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,8 @@ pub struct State {
     requested: Register<Requested>,
     /// Only in full objects: a review's payload lacks them and must not erase them.
     figures: Register<Figures>,
+    /// Id of who merged it: as little forgotten as the author's.
+    merged_by: Latest<i64>,
     reviews: BTreeMap<i64, Review>,
     /// Head commits that an object showed, each with the first time that it did.
     shown_heads: BTreeMap<String, Earliest<Timestamp>>,
@@ -44,7 +47,9 @@ struct Branches {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Requested {
-    reviewers: Vec<String>,
+    /// Ids.
+    reviewers: Vec<i64>,
+    /// Slugs.
     teams: Vec<String>,
 }
 
@@ -55,7 +60,6 @@ struct Figures {
     changed_files: i64,
     commits: i64,
     review_comments: Option<i64>,
-    merged_by: Option<Account>,
 }
 
 /// A review. Its state needs no stamp: it never changes but to `dismissed`, and never back, so
@@ -66,15 +70,8 @@ struct Review {
     given: Latest<String>,
     dismissed: bool,
     commit_sha: Latest<String>,
-    reviewer: Latest<Reviewer>,
-}
-
-/// A reviewer, with an order so that the greatest can win; witnesses do not differ in practice.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Reviewer {
-    id: i64,
-    login: String,
-    bot: bool,
+    /// Id of who gave it, which never changes; not forgotten when the account goes.
+    reviewer: Latest<i64>,
 }
 
 impl Join for Review {
@@ -96,6 +93,7 @@ impl Join for State {
         self.branches.join(other.branches);
         self.requested.join(other.requested);
         self.figures.join(other.figures);
+        self.merged_by.join(other.merged_by);
         self.reviews.join(other.reviews);
         self.shown_heads.join(other.shown_heads);
         self.heads.join(other.heads);
@@ -106,6 +104,33 @@ impl Join for State {
 }
 
 impl State {
+    /// Whether anything showed it as a pull request; a mere 404 of its number did not.
+    pub(crate) fn is_known(&self) -> bool {
+        self.item.is_known()
+    }
+
+    /// Whether it shows a draft, where looks of one second do not differ about it.
+    fn uncontested_draft(&self) -> Option<bool> {
+        let draft = self.draft.get().copied();
+        draft.filter(|_| self.draft.contested().is_none())
+    }
+
+    /// Whether it is a draft. Where looks of one second tell both, how often it was converted and
+    /// made ready in that second says how it ended.
+    fn draft(&self, turns: &[Turn]) -> Option<bool> {
+        let shown = self.draft.get().copied()?;
+        let contested = self.draft.contested();
+        let mut drafts = turns.iter().rev().filter(|turn| {
+            contested.is_some_and(|stamp| turn.at >= stamp.entity_time)
+                && matches!(
+                    turn.kind,
+                    TransitionKind::ConvertedToDraft | TransitionKind::ReadyForReview
+                )
+        });
+        let last = drafts.next();
+        Some(last.map_or(shown, |turn| turn.kind == TransitionKind::ConvertedToDraft))
+    }
+
     /// The first break in the chain of heads later than the last timeline: a `synchronize` whose
     /// `before` nobody showed, or a shown head that no `synchronize` led to.
     ///
@@ -172,7 +197,7 @@ impl Entity for State {
         let Ok(number) = key.name.parse() else {
             return Vec::new();
         };
-        let mut questions = self.item.questions(number, self.draft.get().copied());
+        let mut questions = self.item.questions(number, self.uncontested_draft());
         if self.item.presence() != Presence::Alive {
             return questions.into_vec();
         }
@@ -184,7 +209,7 @@ impl Entity for State {
             ("its merging", self.merged_at.contested()),
             ("branches or head", self.branches.contested()),
             ("requested reviewers", self.requested.contested()),
-            ("sizes or who merged it", self.figures.contested()),
+            ("sizes", self.figures.contested()),
         ]);
         if let (Some(since), None, true, false) = (
             self.item.created_at.0,

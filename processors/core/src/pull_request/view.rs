@@ -2,7 +2,7 @@
 
 use super::{Review, State};
 use crate::entity::{Key, Record};
-use gapless_schemas::{Account, HeadChange, PullRequest};
+use gapless_schemas::{HeadChange, NameKind, PullRequest};
 
 pub(super) fn view(state: &State, key: &Key, version: i64) -> Option<Record> {
     let item = &state.item;
@@ -10,9 +10,16 @@ pub(super) fn view(state: &State, key: &Key, version: i64) -> Option<Record> {
         return None;
     }
     let headline = item.headline.get();
-    let closed_at = headline.and_then(|shown| shown.closed_at);
+    let turns = item.turns(state.uncontested_draft());
+    let (open_or_closed, closed_at) = item.state(&turns);
+    let (labels, label_ids) = item.labels();
+    let (assignees, assignee_ids) = item.assignees();
+    let (milestone, milestone_id) = item.milestone();
     let branches = state.branches.get();
     let requested = state.requested.get();
+    let reviewers = requested.map_or(&[][..], |requested| &requested.reviewers);
+    let (requested_reviewers, requested_reviewer_ids) =
+        item.names.sorted(NameKind::Person, reviewers);
     let figures = state.figures.get();
     Some(Record::PullRequest(Box::new(PullRequest {
         host: key.host.clone(),
@@ -23,24 +30,22 @@ pub(super) fn view(state: &State, key: &Key, version: i64) -> Option<Record> {
         version,
         presence: item.presence(),
         title: headline.map(|shown| shown.title.clone()),
-        state: headline.map(|shown| shown.state.clone()),
-        draft: state.draft.get().copied(),
+        state: open_or_closed,
+        draft: state.draft(&turns),
         merged: state.merged_at.get().map(Option::is_some),
-        author: headline.and_then(|shown| shown.author.clone()),
-        merged_by: figures.and_then(|figures| figures.merged_by.clone()),
+        author: item.author(),
+        merged_by: state.merged_by.0.and_then(|id| item.names.account(id)),
         base_ref: branches.map(|branches| branches.base_ref.clone()),
         head_ref: branches.map(|branches| branches.head_ref.clone()),
         head_sha: branches.map(|branches| branches.head_sha.clone()),
         html_url: headline.and_then(|shown| shown.html_url.clone()),
-        labels: item.labels.get().cloned().unwrap_or_default(),
-        assignees: item.assignees.get().cloned().unwrap_or_default(),
-        requested_reviewers: requested
-            .map(|requested| requested.reviewers.clone())
-            .unwrap_or_default(),
+        labels,
+        assignees,
+        requested_reviewers,
         requested_teams: requested
             .map(|requested| requested.teams.clone())
             .unwrap_or_default(),
-        milestone: headline.and_then(|shown| shown.milestone.clone()),
+        milestone,
         locked: headline.and_then(|shown| shown.locked),
         created_at: item.created_at.0,
         updated_at: item.updated_at(),
@@ -54,7 +59,7 @@ pub(super) fn view(state: &State, key: &Key, version: i64) -> Option<Record> {
         review_comments: figures.and_then(|figures| figures.review_comments),
         first_commit_at: state.first_commit_at.0,
         reviews: reviews(state),
-        transitions: item.lifecycle.transitions(item.created_at.0),
+        transitions: item.transitions(turns),
         heads: state
             .heads
             .iter()
@@ -64,6 +69,13 @@ pub(super) fn view(state: &State, key: &Key, version: i64) -> Option<Record> {
                 at: *at,
             })
             .collect(),
+        label_ids,
+        assignee_ids,
+        requested_reviewer_ids,
+        milestone_id,
+        opened_draft: item.lifecycle.opened_draft(),
+        author_gone: headline.is_some_and(|shown| shown.author_gone),
+        namings: item.names.namings(),
     })))
 }
 
@@ -71,26 +83,22 @@ fn reviews(state: &State) -> Vec<gapless_schemas::Review> {
     let mut reviews: Vec<_> = state
         .reviews
         .iter()
-        .filter_map(|(id, review)| shown(*id, review))
+        .filter_map(|(id, review)| shown(state, *id, review))
         .collect();
     reviews.sort_by_key(|review| (review.submitted_at, review.review_id));
     reviews
 }
 
-fn shown(review_id: i64, review: &Review) -> Option<gapless_schemas::Review> {
-    let state = match (review.dismissed, &review.given.0) {
+fn shown(state: &State, review_id: i64, review: &Review) -> Option<gapless_schemas::Review> {
+    let decision = match (review.dismissed, &review.given.0) {
         (true, _) => "dismissed".to_owned(),
         (false, given) => given.clone()?,
     };
-    let reviewer = review.reviewer.0.clone();
+    let reviewer = review.reviewer.0;
     Some(gapless_schemas::Review {
         review_id,
-        reviewer: reviewer.map(|found| Account {
-            id: found.id,
-            login: found.login,
-            bot: found.bot,
-        }),
-        state,
+        reviewer: reviewer.and_then(|id| state.item.names.account(id)),
+        state: decision,
         commit_sha: review.commit_sha.0.clone(),
         submitted_at: review.submitted_at.0?,
     })

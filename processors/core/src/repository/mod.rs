@@ -1,24 +1,29 @@
 //! Repositories: identity is the id; every webhook carries the object, so names are seen to change.
 
-use crate::detect::Question;
+mod namings;
+
+use crate::detect::{Question, Questions};
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
 use crate::law::{Earliest, Join, Latest, Register, Stamp};
-use crate::payload::{Payload, RepositoryObject};
+use crate::payload::{Payload, RepositoryObject, Webhook};
+use crate::presence::PresenceEvidence;
 use gapless_schemas::{Event, Presence, Source, Timestamp};
+use namings::Namings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// State of a repository. It can be deleted and restored within 90 days under its id, so presence
-/// is a register and no tombstone.
+/// is evidence in order and no tombstone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     identity: Register<Identity>,
     archived: Register<bool>,
-    presence: Register<Presence>,
+    presence: PresenceEvidence,
     names: BTreeSet<String>,
     created_at: Earliest<Timestamp>,
     first_seen_at: Earliest<Timestamp>,
     listed_until: Latest<Timestamp>,
+    namings: Namings,
 }
 
 /// Shown together by every form of the object but the bare one of `push`.
@@ -41,6 +46,7 @@ impl Join for State {
         self.created_at.join(other.created_at);
         self.first_seen_at.join(other.first_seen_at);
         self.listed_until.join(other.listed_until);
+        self.namings.join(other.namings);
     }
 }
 
@@ -48,7 +54,7 @@ impl State {
     fn of(event: &Event, repository: &RepositoryObject) -> Self {
         let mut state = Self {
             names: BTreeSet::from([repository.full_name.clone()]),
-            created_at: Earliest(repository.created_at),
+            created_at: Earliest(event.in_range(repository.created_at)),
             first_seen_at: Earliest(Some(event.received_at)),
             ..Self::default()
         };
@@ -58,11 +64,11 @@ impl State {
         let stamp = Stamp::new(event, updated_at);
         let owner = repository.owner.as_ref();
         // An answer shows it as of its request, a webhook as of its last change: see `Item::of`.
-        let seen = match event.source {
-            Source::Webhook => stamp,
-            _ => Stamp::undated(event),
+        let seen_at = match event.source {
+            Source::Webhook => updated_at,
+            _ => event.as_of(),
         };
-        state.presence = Register::new(seen, Presence::Alive);
+        state.presence.tell(Presence::Alive, seen_at);
         if let Some(archived) = repository.archived {
             state.archived = Register::new(stamp, archived);
         }
@@ -81,6 +87,22 @@ impl State {
     }
 }
 
+/// The last change of an issue, pull request or review that a webhook tells: a repository in which
+/// something changes is there, though its own `updated_at` stays as it was.
+fn changed_at(webhook: &Webhook) -> Option<Timestamp> {
+    let pull = webhook.pull_request.as_ref();
+    let issue = webhook.issue.as_ref();
+    let review = webhook.review.as_ref();
+    [
+        pull.and_then(|pull| pull.updated_at),
+        issue.and_then(|issue| issue.updated_at),
+        review.and_then(|review| review.submitted_at),
+    ]
+    .into_iter()
+    .max()
+    .flatten()
+}
+
 impl Entity for State {
     const KIND: Kind = Kind::Repository;
 
@@ -92,9 +114,17 @@ impl Entity for State {
                 };
                 let mut state = Self::of(event, repository);
                 if event.kind == "repository" && event.action.as_deref() == Some("deleted") {
-                    let end = Stamp::of_end(event, repository.updated_at);
-                    state.presence.join(Register::new(end, Presence::Gone));
+                    // Nothing that was told up to then, by GitHub's clock or by ours, whichever is
+                    // ahead, outlives it.
+                    let at = event.as_of();
+                    let at = repository
+                        .updated_at
+                        .map_or(at, |updated_at| at.max(updated_at));
+                    state.presence.tell(Presence::Gone, at);
+                } else if let Some(at) = changed_at(webhook) {
+                    state.presence.tell(Presence::Alive, at);
                 }
+                state.namings = Namings::of(event, webhook);
                 parts.add(event, "", state);
             }
             Payload::Repository(answer) => {
@@ -109,18 +139,22 @@ impl Entity for State {
                     _ => None,
                 };
                 if let Some(presence) = presence {
-                    state.presence = Register::new(Stamp::undated(event), presence);
+                    state.presence.tell(presence, event.as_of());
                 }
                 parts.add(event, "", state);
             }
-            Payload::Listing(listing) if listing.complete && event.source == Source::Listing => {
+            // Every answered page shows that it is there, though its object stays as it was and the
+            // poll appends none.
+            Payload::Listing(listing) => {
+                let listed_until = event.requested_at.filter(|_| listing.complete);
                 let state = Self {
-                    listed_until: Latest(event.requested_at),
+                    presence: PresenceEvidence::of(Presence::Alive, event.as_of()),
+                    listed_until: Latest(listed_until),
                     ..Self::default()
                 };
                 parts.add(event, "", state);
             }
-            Payload::Listing(_) | Payload::Item(_) | Payload::Gap(_) | Payload::Unread => {}
+            Payload::Item(_) | Payload::Gap(_) | Payload::Unread => {}
         }
     }
 
@@ -131,7 +165,7 @@ impl Entity for State {
             host: key.host.clone(),
             repository_id: key.repository_id,
             version,
-            presence: self.presence.get().copied().unwrap_or(Presence::Alive),
+            presence: self.presence.presence(),
             full_name: identity.map(|found| found.full_name.clone()),
             owner: identity.and_then(|found| found.owner.clone()),
             owner_id: identity.and_then(|found| found.owner_id),
@@ -143,11 +177,22 @@ impl Entity for State {
             names: self.names.iter().cloned().collect(),
             first_seen_at: self.first_seen_at.0,
             listed_until: self.listed_until.0,
+            namings: self.namings.latest(),
         })))
     }
 
     fn questions(&self, _: &Key) -> Vec<Question> {
-        Vec::new()
+        let mut questions = Questions::about_the_repository();
+        if self.presence.presence() == Presence::Alive {
+            questions.ask_contested(&[
+                (
+                    "the repository's name or settings",
+                    self.identity.contested(),
+                ),
+                ("whether it is archived", self.archived.contested()),
+            ]);
+        }
+        questions.into_vec()
     }
 
     fn into_state(self) -> entity::State {

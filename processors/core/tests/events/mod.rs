@@ -32,6 +32,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         3 => issue_webhook(),
         2 => comment_webhook(),
         1 => repository_webhook(),
+        2 => naming_webhook(),
         4 => item(),
         1 => repository_answer(),
         2 => listing(),
@@ -119,8 +120,19 @@ fn user(id: i64) -> Value {
     json!({"id": id, "login": format!("u{id}"), "type": "User"})
 }
 
+/// A user under one of two logins, or what GitHub shows of an account that is gone.
+fn any_user() -> impl Strategy<Value = Value> {
+    let login = prop_oneof![Just("u"), Just("renamed-u")];
+    prop_oneof![
+        6 => (1..4_i64, login).prop_map(|(id, login)| {
+            json!({"id": id, "login": format!("{login}{id}"), "type": "User"})
+        }),
+        1 => Just(json!({"id": 10_137, "login": "ghost", "type": "User"})),
+    ]
+}
+
 fn users() -> impl Strategy<Value = Value> {
-    vec(1..4_i64, 0..3).prop_map(|ids| ids.into_iter().map(user).collect())
+    vec(any_user(), 0..3).prop_map(Value::from)
 }
 
 fn sha() -> impl Strategy<Value = Value> {
@@ -148,14 +160,21 @@ fn object(fields: Vec<(&'static str, BoxedStrategy<Value>)>) -> BoxedStrategy<Va
         .boxed()
 }
 
+fn milestone() -> impl Strategy<Value = Value> {
+    (1..3_i64, 0..2_u8).prop_map(|(id, name)| json!({"id": id, "title": format!("m{name}")}))
+}
+
 /// Fields that issues and pull requests share.
 fn shared() -> Vec<(&'static str, BoxedStrategy<Value>)> {
     let text = |texts: &'static [&'static str]| prop::sample::select(texts).prop_map(Value::from);
     let labels = vec(0..3_u8, 0..3).prop_map(|labels| {
-        let label = |label: u8| json!({"name": format!("l{label}")});
+        let label = |label: u8| match label {
+            0 => json!("plain"),
+            _ => json!({"id": label, "name": format!("l{label}")}),
+        };
         labels.into_iter().map(label).collect()
     });
-    let author = option::of(1..3_i64).prop_map(|id| id.map_or(Value::Null, user));
+    let author = option::of(any_user()).prop_map(|user| user.unwrap_or(Value::Null));
     vec![
         ("state", text(&["open", "closed"]).boxed()),
         ("title", text(&["x", "y"]).boxed()),
@@ -163,7 +182,12 @@ fn shared() -> Vec<(&'static str, BoxedStrategy<Value>)> {
         ("user", author.boxed()),
         ("labels", labels.boxed()),
         ("assignees", users().boxed()),
-        ("milestone", Just(Value::Null).boxed()),
+        (
+            "milestone",
+            option::of(milestone())
+                .prop_map(|it| it.unwrap_or(Value::Null))
+                .boxed(),
+        ),
         ("created_at", second().boxed()),
         ("updated_at", second().boxed()),
         ("closed_at", nullable_second().boxed()),
@@ -186,7 +210,7 @@ fn with_id(object: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
 fn pull_request() -> BoxedStrategy<Value> {
     let mut fields = shared();
     let count = || (0..3_u8).prop_map(Value::from).boxed();
-    let merged_by = option::of(1..3_i64).prop_map(|id| id.map_or(Value::Null, user));
+    let merged_by = option::of(any_user()).prop_map(|user| user.unwrap_or(Value::Null));
     fields.extend([
         ("draft", any::<bool>().prop_map(Value::from).boxed()),
         ("merged_at", nullable_second().boxed()),
@@ -223,10 +247,17 @@ fn issue() -> BoxedStrategy<Value> {
 
 fn review() -> BoxedStrategy<Value> {
     let states = &["approved", "CHANGES_REQUESTED", "dismissed", "commented"][..];
-    let fields = (0..3_i64, prop::sample::select(states), second(), sha());
+    let user = option::of(any_user());
+    let fields = (
+        0..3_i64,
+        user,
+        prop::sample::select(states),
+        second(),
+        sha(),
+    );
     fields
-        .prop_map(|(id, state, submitted_at, sha)| {
-            json!({"id": id, "user": user(id + 1), "state": state, "submitted_at": submitted_at,
+        .prop_map(|(id, user, state, submitted_at, sha)| {
+            json!({"id": id, "user": user, "state": state, "submitted_at": submitted_at,
                 "commit_id": sha})
         })
         .boxed()
@@ -290,6 +321,25 @@ fn repository_webhook() -> BoxedStrategy<Told> {
         .boxed()
 }
 
+/// A label or milestone that is edited or deleted.
+fn naming_webhook() -> BoxedStrategy<Told> {
+    let actions = prop::sample::select(&["created", "edited", "deleted"][..]);
+    let label = (1..3_i64, 0..3_u8);
+    (label, milestone(), second(), actions, any::<bool>())
+        .prop_map(|((id, name), mut milestone, second, action, is_label)| {
+            let repository = repository_object(3, false);
+            if is_label {
+                let label = json!({"id": id, "name": format!("l{name}")});
+                let payload = json!({"label": label, "repository": repository});
+                return Told::webhook("label", action, payload);
+            }
+            milestone["updated_at"] = second;
+            let payload = json!({"milestone": milestone, "repository": repository});
+            Told::webhook("milestone", action, payload)
+        })
+        .boxed()
+}
+
 fn repository_answer() -> BoxedStrategy<Told> {
     let statuses = prop::sample::select(&[200_u16, 200, 301, 404, 410][..]);
     (0..5_i64, any::<bool>(), statuses)
@@ -320,10 +370,10 @@ fn timeline_entry() -> BoxedStrategy<Value> {
         "committed",
         "labeled",
     ];
-    (prop::sample::select(KINDS), second(), 1..3_i64)
+    (prop::sample::select(KINDS), second(), any_user())
         .prop_map(|(kind, at, actor)| match kind {
             "committed" => json!({"event": kind, "author": {"date": at}}),
-            _ => json!({"event": kind, "created_at": at, "actor": user(actor)}),
+            _ => json!({"event": kind, "created_at": at, "actor": actor}),
         })
         .boxed()
 }

@@ -2,7 +2,7 @@
 //!
 //! What names no item leads to no gap, so of most dead letters nothing else tells.
 
-use crate::task::{Input, Reason};
+use crate::task::{Output, Reason};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Dead letters written since the process started. Each reason is there from the start, at 0, so
@@ -11,12 +11,16 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub struct DeadLetterCounts([AtomicU64; Reason::ALL.len()]);
 
 impl DeadLetterCounts {
-    /// Counts those of a batch that was brought to its end. What lies before `acknowledged` has its
-    /// letters from an earlier life.
-    pub fn add(&self, batch: &[Input], acknowledged: i64) {
-        let new = batch.iter().filter(|input| input.offset >= acknowledged);
-        for reason in new.filter_map(Input::unreadable) {
-            self.0[reason as usize].fetch_add(1, Relaxed);
+    /// Counts those among outputs that were acknowledged.
+    pub fn add(&self, outputs: &[Output]) {
+        for output in outputs {
+            let Output::DeadLetter(_, letter) = output else {
+                continue;
+            };
+            let reason = Reason::ALL.into_iter();
+            if let Some(reason) = reason.filter(|known| known.name() == letter.reason).next() {
+                self.0[reason as usize].fetch_add(1, Relaxed);
+            }
         }
     }
 

@@ -1,5 +1,8 @@
 //! The dead letters as a person handles them: listed, shown, replayed, dropped.
 //!
+//! A letter is about an event, or about one row of a listing: then it holds an event of that row
+//! alone, and is named by the row's place as well.
+//!
 //! The topic is a log like any other: nothing is taken out of it before its retention ends. What
 //! was done to a letter is therefore one more record on its partition, with the letter's own key
 //! (its origin), no value, and a header [`HANDLED`]. Markers are younger than their letters, so a
@@ -75,11 +78,14 @@ pub struct Entry {
     pub handled: Option<Handling>,
     /// Where the letter itself is.
     found_at: i64,
+    /// Its record key: its origin, `topic/partition/offset`, and of a listing's row its place there.
+    key: String,
 }
 
 impl Entry {
-    fn key(&self) -> String {
-        format!("{}/{}/{}", self.topic, self.partition, self.offset)
+    /// Its name: its origin without the topic.
+    pub fn name(&self) -> &str {
+        self.key.split_once('/').map_or(&self.key, |(_, name)| name)
     }
 }
 
@@ -132,7 +138,7 @@ pub fn read(access: &Access) -> Result<Vec<Entry>, DeadLetterError> {
                     Some(handling) => {
                         handled.insert(key, handling);
                     }
-                    None => entries.push(entry(access, &message)),
+                    None => entries.push(entry(access, &message, key)),
                 }
             }
             None if last.elapsed() > STALLED => return Err(DeadLetterError::Stalled),
@@ -140,12 +146,12 @@ pub fn read(access: &Access) -> Result<Vec<Entry>, DeadLetterError> {
         }
     }
     for entry in &mut entries {
-        entry.handled = handled.get(&entry.key()).copied();
+        entry.handled = handled.get(&entry.key).copied();
     }
     entries.sort_by_key(|entry| (entry.partition, entry.found_at));
     // After a crash letters may have been appended twice.
     let mut seen = HashSet::new();
-    entries.retain(|entry| seen.insert(entry.key()));
+    entries.retain(|entry| seen.insert(entry.key.clone()));
     Ok(entries)
 }
 
@@ -169,7 +175,7 @@ pub fn value(access: &Access, entry: &Entry) -> Result<Vec<u8>, DeadLetterError>
             return letter
                 .filter(|_| message.offset() == entry.found_at)
                 .map(|letter| letter.value)
-                .ok_or_else(|| DeadLetterError::Gone(entry.key()));
+                .ok_or_else(|| DeadLetterError::Gone(entry.key.clone()));
         }
     }
     Err(DeadLetterError::Stalled)
@@ -196,12 +202,12 @@ pub fn handle(access: &Access, entry: &Entry, handling: Handling) -> Result<(), 
         .create_with_context(Deliveries::default())?;
     if handling == Handling::Replayed {
         let value = value(access, entry)?;
-        let key = event(access, &value).map_or_else(|| entry.key(), |event| event.event_id);
+        let key = event(access, &value).map_or_else(|| entry.key.clone(), |event| event.event_id);
         let topic = access.topics.events();
         let record = BaseRecord::to(&topic).partition(entry.partition);
         append(&producer, record.key(&key).payload(&value))?;
     }
-    let (topic, key) = (access.topics.dead_letters(), entry.key());
+    let (topic, key) = (access.topics.dead_letters(), entry.key.clone());
     let headers = OwnedHeaders::new().insert(Header {
         key: HANDLED,
         value: Some(handling.name()),
@@ -232,7 +238,7 @@ fn handling(message: &BorrowedMessage<'_>) -> Option<Handling> {
 }
 
 /// A letter as it is listed. One that cannot be read itself is listed too, and can be dropped.
-fn entry(access: &Access, message: &BorrowedMessage<'_>) -> Entry {
+fn entry(access: &Access, message: &BorrowedMessage<'_>, key: String) -> Entry {
     let bytes = message.payload().unwrap_or_default();
     let found_at = message.offset();
     match access.codec.decode::<DeadLetter>(bytes) {
@@ -246,6 +252,7 @@ fn entry(access: &Access, message: &BorrowedMessage<'_>) -> Entry {
             size_bytes: letter.value.len(),
             handled: None,
             found_at,
+            key,
         },
         Err(error) => Entry {
             partition: message.partition(),
@@ -257,6 +264,11 @@ fn entry(access: &Access, message: &BorrowedMessage<'_>) -> Entry {
             size_bytes: bytes.len(),
             handled: None,
             found_at,
+            key: format!(
+                "{}/{}/{found_at}",
+                access.topics.dead_letters(),
+                message.partition()
+            ),
         },
     }
 }

@@ -185,7 +185,8 @@ fn finish(
         let Some(Held { task, tail }) = tasks.get_mut(&partition) else {
             return Ok(());
         };
-        let mut log = Appender { log, tail };
+        let letters = &status.dead_letters;
+        let mut log = Appender { log, tail, letters };
         let survived = |point| {
             reached(point);
             true
@@ -201,7 +202,6 @@ fn finish(
                 status
                     .events
                     .fetch_add(batch.len() as u64, Ordering::Relaxed);
-                status.dead_letters.add(batch, task.acknowledged());
                 *lock(&status.trouble) = None;
                 return Ok(());
             }

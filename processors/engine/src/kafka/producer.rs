@@ -162,14 +162,11 @@ impl KafkaLog {
                 refetch.command_id.clone(),
                 self.codec.encode(refetch)?,
             ),
-            Output::DeadLetter(letter) => {
-                let origin = format!("{}/{}/{}", letter.topic, letter.partition, letter.offset);
-                (
-                    self.topics.dead_letters(),
-                    origin,
-                    self.codec.encode(letter)?,
-                )
-            }
+            Output::DeadLetter(key, letter) => (
+                self.topics.dead_letters(),
+                key.clone(),
+                self.codec.encode(letter)?,
+            ),
         })
     }
 
@@ -273,13 +270,16 @@ impl KafkaLog {
 
 /// The log as one task sees it: what it writes is its tail's own.
 pub(super) struct Appender<'a> {
+    pub(super) letters: &'a super::DeadLetterCounts,
     pub(super) log: &'a mut KafkaLog,
     pub(super) tail: &'a mut Tail,
 }
 
 impl Log for Appender<'_> {
     fn produce(&mut self, partition: i32, outputs: &[Output]) -> Result<(), LogError> {
-        self.log.append(partition, outputs, self.tail)
+        self.log.append(partition, outputs, self.tail)?;
+        self.letters.add(outputs);
+        Ok(())
     }
 
     fn commit(&mut self, partition: i32, next_offset: i64) -> Result<(), LogError> {

@@ -3,7 +3,7 @@
 //! it is still in the CPU's cache.
 
 use gapless_core::payload::{Payload, UnreadablePayload};
-use gapless_core::{Key, State, lift, lift_unreadable};
+use gapless_core::{Key, State, lift, lift_unreadable, note_of_row};
 use gapless_schemas::{Codec, Event, GapEvent, Timestamp};
 use std::panic::catch_unwind;
 
@@ -14,8 +14,8 @@ pub struct Input {
     pub offset: i64,
     /// What it tells; nothing where it is no event.
     pub(super) told: Option<Told>,
-    /// Why it, or its payload, could not be read.
-    pub(super) unreadable: Option<Unreadable>,
+    /// What of it could not be read: itself, its payload, something in there, or rows of a listing.
+    pub(super) unreadable: Vec<Unreadable>,
 }
 
 /// What an event tells.
@@ -29,12 +29,12 @@ pub(super) struct Told {
     pub(super) parts: Vec<(Key, State)>,
 }
 
-/// Why a record goes to the dead letters.
+/// Why something goes to the dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// It is no event: nothing says what it is about.
     Envelope,
-    /// The event's payload is not what GitHub documents.
+    /// The event's payload, or something in there, is not what GitHub documents.
     Payload,
 }
 
@@ -57,14 +57,20 @@ pub(super) struct Unreadable {
     pub(super) reason: Reason,
     pub(super) error: String,
     pub(super) value: Vec<u8>,
+    /// Where it is but a row of what was read.
+    pub(super) row: Option<Row>,
+}
+
+/// A row of a listing that goes to the dead letters by itself.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    /// Its place in the listing.
+    pub(super) place: usize,
+    /// What it tells. Where the state knows this already, it was listed before and has its letter.
+    pub(super) note: Option<(Key, State)>,
 }
 
 impl Input {
-    /// Why it, or its payload, could not be read; none where all was read.
-    pub fn unreadable(&self) -> Option<Reason> {
-        self.unreadable.as_ref().map(|unreadable| unreadable.reason)
-    }
-
     /// Reads the record at `offset`, whose value is `value`. What cannot be read is kept for the
     /// dead letters, and an event whose payload is unreadable leaves the question behind what it
     /// told. The event itself is left in `spare`, whose buffers the next one is read into.
@@ -73,6 +79,7 @@ impl Input {
             reason,
             error,
             value: value.to_vec(),
+            row: None,
         };
         let event = match codec.decode_event(value, spare.take()) {
             Ok(event) => &*spare.insert(event),
@@ -80,7 +87,7 @@ impl Input {
                 return Self {
                     offset,
                     told: None,
-                    unreadable: Some(unreadable(Reason::Envelope, error.to_string())),
+                    unreadable: vec![unreadable(Reason::Envelope, error.to_string())],
                 };
             }
         };
@@ -88,11 +95,27 @@ impl Input {
         let lifted = catch_unwind(|| lift(event))
             .unwrap_or_else(|_| Err(UnreadablePayload::panicked(event)));
         let (gap, parts, unreadable) = match lifted {
-            Ok((Payload::Gap(gap), parts)) => (Some(gap), parts, None),
-            Ok((_, parts)) => (None, parts, None),
+            Ok((Payload::Gap(gap), parts)) => (Some(gap), parts, Vec::new()),
+            Ok((_, mut parts)) => {
+                let odd = parts.take_odd().into_iter();
+                let odd = odd.map(|odd| match odd.row {
+                    None => unreadable(Reason::Payload, odd.error),
+                    Some(row) => Unreadable {
+                        reason: Reason::Payload,
+                        error: odd.error,
+                        // An envelope that was read can be written.
+                        value: codec.encode(&row.event).unwrap_or_default(),
+                        row: Some(Row {
+                            place: row.place,
+                            note: note_of_row(&row),
+                        }),
+                    },
+                });
+                (None, parts, odd.collect())
+            }
             Err(error) => {
                 let error = unreadable(Reason::Payload, error.to_string());
-                (None, lift_unreadable(event), Some(error))
+                (None, lift_unreadable(event), vec![error])
             }
         };
         let repository = event.repository_id.zip(event.repository.clone());

@@ -29,8 +29,9 @@ pub enum Output {
     Event(Box<Event>),
     /// A command.
     Refetch(Refetch),
-    /// What could not be processed.
-    DeadLetter(DeadLetter),
+    /// What could not be processed, and its record key: `topic/partition/offset` of its origin, and
+    /// of a listing's row also its place in there.
+    DeadLetter(String, DeadLetter),
 }
 
 /// What a task is told at its start.
@@ -203,7 +204,13 @@ impl<S: Store> Task<S> {
         if let Some(told) = &input.told {
             self.position.now = moved(self.position.now, told.received_at);
         }
-        if let Some(unreadable) = &input.unreadable {
+        for unreadable in &input.unreadable {
+            if let Some((key, note)) = unreadable.row.as_ref().and_then(|row| row.note.as_ref()) {
+                if self.knows(key, note)? {
+                    continue;
+                }
+                self.join(touched, key, note, input.offset)?;
+            }
             outputs.extend(self.dead_letter(input.offset, unreadable));
         }
         let Some(told) = &input.told else {
@@ -228,6 +235,7 @@ impl<S: Store> Task<S> {
             reason,
             error,
             value,
+            row,
         } = unreadable;
         tracing::warn!(
             partition = self.partition,
@@ -237,15 +245,21 @@ impl<S: Store> Task<S> {
             "sent to the dead letters"
         );
         (offset >= self.acknowledged).then(|| {
-            Output::DeadLetter(DeadLetter {
+            let topic = self.settings.events_topic.clone();
+            let mut key = format!("{topic}/{}/{offset}", self.partition);
+            if let Some(row) = row {
+                key.push_str(&format!("/{}", row.place));
+            }
+            let letter = DeadLetter {
                 reason: reason.name().to_owned(),
                 error: error.clone(),
-                topic: self.settings.events_topic.clone(),
+                topic,
                 partition: self.partition,
                 offset,
                 at: self.position.now,
                 value: value.clone(),
-            })
+            };
+            Output::DeadLetter(key, letter)
         })
     }
 
@@ -257,14 +271,48 @@ impl<S: Store> Task<S> {
         offset: i64,
     ) -> Result<(), StoreError> {
         self.load(key)?;
+        let before = self.states.get(key);
+        let is_new = before.is_none();
+        let told_before = before.is_some_and(|state| state.tells_counterpart().is_some());
+        self.join_one(touched, key, part, offset);
+        let Some(counterpart) = key.counterpart() else {
+            return Ok(());
+        };
+        // See `State::tells_counterpart`: both directions, each at the one moment when it can be news.
+        let tells = self.states.get(key).and_then(State::tells_counterpart);
+        if let Some(told) = tells.filter(|_| !told_before) {
+            self.load(&counterpart)?;
+            if self.states.contains_key(&counterpart) {
+                self.join_one(touched, &counterpart, &told, offset);
+            }
+        } else if is_new {
+            self.load(&counterpart)?;
+            let other = self.states.get(&counterpart);
+            if let Some(told) = other.and_then(State::tells_counterpart) {
+                self.join_one(touched, key, &told, offset);
+            }
+        }
+        Ok(())
+    }
+
+    fn join_one(&mut self, touched: &mut Touched, key: &Key, part: &State, offset: i64) {
+        let emission = (offset >= self.acknowledged).then_some(offset < self.joined);
         let state = self
             .states
             .entry(key.clone())
             .or_insert_with(|| key.kind.blank());
-        let emission = (offset >= self.acknowledged).then_some(offset < self.joined);
         touched.join(key, offset, emission, state);
         state.join(part.clone());
-        Ok(())
+    }
+
+    /// Whether joining `part` into the state of `key` would change nothing.
+    fn knows(&mut self, key: &Key, part: &State) -> Result<bool, StoreError> {
+        self.load(key)?;
+        Ok(self.states.get(key).is_some_and(|known| {
+            let mut joined = known.clone();
+            joined.join(part.clone());
+            joined == *known
+        }))
     }
 
     /// Brings the state of `key` into memory, where the store has one.

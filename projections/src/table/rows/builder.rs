@@ -1,7 +1,7 @@
 //! Rows as they are put together.
 
 use super::{Rows, day_number, sent_type};
-use crate::table::{Mapped, Table, Type, Value};
+use crate::table::{Mapped, Table, Type, Value, held, is_time};
 use bytes::Bytes;
 
 /// A buffer of this size is a piece of its own: to copy it into another would cost more than to
@@ -130,6 +130,10 @@ fn encode(ty: Type, value: &Value<'_>, buffers: &mut [Vec<u8>]) {
         return;
     };
     match (ty, value) {
+        (Type::Nullable(ty), Value::Time(time)) if !is_time(*time) => {
+            first.push(1);
+            encode(*ty, &Value::Null, of);
+        }
         (Type::Nullable(ty), value) => {
             first.push(u8::from(matches!(value, Value::Null)));
             encode(*ty, value, of);
@@ -154,7 +158,7 @@ fn encode(ty: Type, value: &Value<'_>, buffers: &mut [Vec<u8>]) {
         (Type::SmallInt, Value::Int(number)) => first.extend((*number as i32).to_le_bytes()),
         (Type::Unsigned, Value::Unsigned(number)) => first.extend(number.to_le_bytes()),
         (Type::Day, Value::Day(day)) => first.extend(day_number(*day).to_le_bytes()),
-        (Type::Time, Value::Time(time)) => first.extend(time.as_millis().to_le_bytes()),
+        (Type::Time, Value::Time(time)) => first.extend(held(*time).as_millis().to_le_bytes()),
         (ty, value) => {
             debug_assert!(*value == Value::Null, "{value:?} is no {ty}");
             match ty {
