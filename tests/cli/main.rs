@@ -272,7 +272,8 @@ fn recording(folder: &Path) -> PathBuf {
 /// While that is so, whoever asks for figures is told, and whoever leads deliveries here is not.
 async fn a_dropped_table_is_told_of_and_written_again(up: &Up) {
     let operator = up.address("operator_address");
-    let services = up.as_services();
+    let folder = tempfile::tempdir().unwrap();
+    let services = up.as_services(folder.path());
     let of = |name: &str| {
         let found = services.iter().find(|(known, _)| *known == name);
         found.unwrap().1.clone()
