@@ -51,10 +51,9 @@ pub(crate) static VIEW: View = View::By {
             "Records that are still to be written again; 0 also where it is computed from other tables.",
         ),
     ],
-    query: "SELECT table, reason != '' AS is_rebuilding, nullIf(reason, '') AS reason, \
-        fromUnixTimestamp64Milli(nullIf(if(is_rebuilding, since_millis, last_began_millis), 0), 'UTC') AS began_at, \
-        fromUnixTimestamp64Milli(nullIf(if(is_rebuilding, 0, last_ended_millis), 0), 'UTC') AS ended_at, \
-        toInt64(records_read) AS records_read, toInt64(records_left) AS records_left \
-        FROM (SELECT table, reason, since_millis, last_began_millis, last_ended_millis, records_read, records_left \
-        FROM {g}.inventory FINAL)",
+    query: "SELECT i.table AS table, i.reason != '' AS is_rebuilding, nullIf(i.reason, '') AS reason, \
+        fromUnixTimestamp64Milli(nullIf(if(i.reason != '', i.since_millis, i.last_began_millis), 0), 'UTC') AS began_at, \
+        fromUnixTimestamp64Milli(nullIf(if(i.reason != '', 0, i.last_ended_millis), 0), 'UTC') AS ended_at, \
+        toInt64(i.records_read) AS records_read, toInt64(i.records_left) AS records_left \
+        FROM {g}.inventory AS i FINAL",
 };

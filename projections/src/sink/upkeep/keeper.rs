@@ -137,6 +137,9 @@ impl Keeper {
             };
             if let Err(error) = looked {
                 tracing::warn!(%error, "the tables cannot be looked at");
+                // What was not taken up is not yet ours: nothing known is no damage.
+                is_ours = was_ours;
+                continue;
             }
             if Instant::now() >= self.probe_at {
                 self.probe_at = Instant::now() + PROBE_EVERY;

@@ -59,8 +59,7 @@ pub(super) async fn write_rows(
     progress: &watch::Sender<Progress>,
 ) -> Result<(), String> {
     let topics = topics_of(table, &context.options.topics);
-    let consumer = connect_for_rebuild(&context.options).map_err(|error| error.to_string())?;
-    let (client, partitions) = (Arc::clone(&consumer), context.options.topics.partitions);
+    let (client, partitions) = (connect(context)?, context.options.topics.partitions);
     let names = topics.clone();
     let asked = move || spans(&client, &names, partitions, &positions);
     let spans = tokio::task::spawn_blocking(asked).await;
@@ -76,10 +75,19 @@ pub(super) async fn write_rows(
         progress,
     };
     reading.tell();
-    let ended = reading.read_all(&consumer, &topics).await;
-    // Closing a client blocks for a moment.
-    let _ = tokio::task::spawn_blocking(move || drop(consumer)).await;
-    ended
+    for topic in &topics {
+        // A client for each: where a partition ends, it does not say of which topic.
+        let consumer = connect(context)?;
+        let ended = reading.read(&consumer, topic).await;
+        // Closing a client blocks for a moment.
+        let _ = tokio::task::spawn_blocking(move || drop(consumer)).await;
+        ended?;
+    }
+    Ok(())
+}
+
+fn connect(context: &Context) -> Result<Arc<Consumer>, String> {
+    connect_for_rebuild(&context.options).map_err(|error| error.to_string())
 }
 
 /// What is to be read of each partition of `topics`. Blocks.
@@ -116,22 +124,6 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// One topic after the other: where a partition ends, Kafka's client does not say of which topic.
-    async fn read_all(&mut self, consumer: &Consumer, topics: &[String]) -> Result<(), String> {
-        for topic in topics {
-            let mut list = TopicPartitionList::new();
-            for span in self.open(topic) {
-                let next = Offset::Offset(span.next);
-                let added = list.add_partition_offset(topic, span.partition, next);
-                added.map_err(|error| error.to_string())?;
-            }
-            let assigned = consumer.assign(&list);
-            assigned.map_err(|error| error.to_string())?;
-            self.read(consumer, topic).await?;
-        }
-        Ok(())
-    }
-
     /// What is not yet read of `topic`.
     fn open<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Span> {
         let spans = self.spans.iter();
@@ -139,6 +131,13 @@ impl Reading<'_> {
     }
 
     async fn read(&mut self, consumer: &Consumer, topic: &str) -> Result<(), String> {
+        let mut list = TopicPartitionList::new();
+        for span in self.open(topic) {
+            let added = list.add_partition_offset(topic, span.partition, Offset::Offset(span.next));
+            added.map_err(|error| error.to_string())?;
+        }
+        let assigned = consumer.assign(&list);
+        assigned.map_err(|error| error.to_string())?;
         while self.open(topic).next().is_some() {
             match consumer.recv().await {
                 Ok(message) => {
