@@ -37,7 +37,7 @@ const READER_DEPTH_MAX: u32 = 300;
 const READER_SPILL_MAX_BYTES: u64 = 1 << 30;
 /// Readers' threads give way to the writer's; the engine's own only where the process may say so
 /// (`CAP_SYS_NICE`).
-pub(crate) const READER_NICE: i32 = 10;
+pub(crate) const READER_NICE: i32 = 15;
 
 /// A statement, ready to run.
 #[derive(Debug)]

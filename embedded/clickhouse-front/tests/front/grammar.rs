@@ -32,7 +32,7 @@ const PARAMETERS: &str = "param_n=1&param_s=x&param_name=file";
 
 /// How a program is run by the engine, where nothing holds it back.
 const ATTACK: [&str; 2] = [
-    "CREATE DICTIONARY gapless.evil (k UInt64, v String) PRIMARY KEY k \
+    "CREATE OR REPLACE DICTIONARY gapless.evil (k UInt64, v String) PRIMARY KEY k \
      SOURCE(EXECUTABLE_POOL(COMMAND '{program}' FORMAT TabSeparated)) LAYOUT(DIRECT())",
     "SELECT dictGet('gapless.evil', 'v', toUInt64(1))",
 ];
