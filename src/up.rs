@@ -88,6 +88,14 @@ fn say_what_to_do(system: &System, sources: &[SourceConfig], own: Option<&Webhoo
     println!("  webhook  {webhook}");
     println!("  page     http://{}", system.operator_address());
     println!("  data     {}", system.places.data_dir.display());
+    let kafka_user = system.places.data_dir.join("kafka-user.json");
+    if kafka_user.exists() && !system.places.parts.is_empty() {
+        let kafka = &system.places.kafka.bootstrap_servers;
+        println!(
+            "  Kafka    {kafka}, user and password in {}",
+            kafka_user.display()
+        );
+    }
     match own {
         Some(own) => {
             println!("  secret   in {}", own.path.display());

@@ -6,7 +6,15 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// Services that keep something, and so need a volume. The registry keeps its schemas in Kafka.
-const KEEPERS: &[&str] = &["kafka", "clickhouse", "gapless", "grafana"];
+const KEEPERS: &[&str] = &[
+    "kafka",
+    "clickhouse",
+    "gapless",
+    "proxy",
+    "grafana",
+    "prometheus",
+    "alertmanager",
+];
 
 #[test]
 fn every_service_is_pinned_restarted_checked_and_bounded_in_its_logs() {
@@ -14,7 +22,8 @@ fn every_service_is_pinned_restarted_checked_and_bounded_in_its_logs() {
         let image = text(&service["image"]);
         let tag = image.rsplit_once(':').map(|(_, tag)| tag);
         assert!(
-            tag.is_some_and(|tag| tag.starts_with(|c: char| c.is_ascii_digit())),
+            tag.map(|tag| tag.strip_prefix('v').unwrap_or(tag))
+                .is_some_and(|tag| tag.starts_with(|c: char| c.is_ascii_digit())),
             "{name} runs {image}, which may be another program tomorrow"
         );
         assert_eq!(service["restart"], "unless-stopped", "of {name}");
@@ -28,6 +37,10 @@ fn every_service_is_pinned_restarted_checked_and_bounded_in_its_logs() {
         assert!(
             service["logging"]["options"]["max-size"].is_string(),
             "{name}'s log grows for ever"
+        );
+        assert!(
+            service["mem_limit"].is_string(),
+            "{name} may take all memory"
         );
         assert_eq!(
             service["security_opt"][0], "no-new-privileges:true",
@@ -57,7 +70,7 @@ fn what_a_service_keeps_outlives_its_container() {
 }
 
 #[test]
-fn only_the_webhooks_port_is_public() {
+fn only_the_proxy_is_public_and_it_leads_to_the_webhook_alone() {
     let mut public = Vec::new();
     for (name, service) in services() {
         let ports: Vec<String> = list(&service["ports"]).collect();
@@ -73,8 +86,31 @@ fn only_the_webhooks_port_is_public() {
             "{name} is reached from nowhere, and yet is on {networks:?}"
         );
     }
-    assert_eq!(public, ["gapless 8080:8080"]);
-    assert_eq!(compose()["networks"]["stores"]["internal"], true);
+    assert_eq!(public, ["proxy 80:80", "proxy 443:443"]);
+    for network in ["stores", "proxied", "watched"] {
+        assert_eq!(compose()["networks"][network]["internal"], true);
+    }
+    let caddy = read("docker/caddy/Caddyfile");
+    let (_, public) = caddy.split_once("{$GAPLESS_DOMAIN} {").expect("a site");
+    let (public, loopback) = public.split_once("\n}\n").expect("its end");
+    let routes: Vec<&str> = public
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("handle") || line.starts_with("re"))
+        .collect();
+    assert_eq!(
+        routes,
+        [
+            "handle /webhook {",
+            "request_body {",
+            "reverse_proxy gapless:8080",
+            "handle {",
+            "respond 404",
+        ]
+    );
+    // The other site is published on the loopback, asks for a user and changes nothing.
+    assert!(loopback.contains("http://:8082 {") && loopback.contains("basic_auth {"));
+    assert!(loopback.contains("@changes not method GET HEAD\n\trespond @changes 405"));
 }
 
 #[test]
@@ -90,29 +126,223 @@ fn no_service_starts_before_what_it_needs_is_healthy() {
 }
 
 #[test]
-fn no_secret_stands_in_the_file_and_none_may_be_left_out() {
+fn every_secret_is_a_file_of_the_secrets_folder_and_given_to_who_reads_it_alone() {
+    let compose = compose();
+    let declared: HashSet<&str> = keys(&compose["secrets"]).collect();
+    for name in &declared {
+        let path = format!("./secrets/{name}");
+        assert_eq!(compose["secrets"][*name]["file"], path, "{name}");
+        assert!(
+            read("docker/make-secrets.sh").contains(name),
+            "nothing makes {name}"
+        );
+    }
+    let mut given = HashSet::new();
     for (name, service) in services() {
         for variable in keys(&service["environment"]) {
-            let secret = ["PASSWORD", "SECRET", "TOKEN"]
+            let is_secret = ["PASSWORD", "SECRET", "TOKEN"]
                 .iter()
                 .any(|word| variable.ends_with(word));
-            let value = text(&service["environment"][variable]);
-            if secret {
-                assert!(
-                    value.starts_with("${") && value.ends_with('}'),
-                    "{name}'s {variable} stands in the file"
-                );
-                assert!(
-                    value.contains(":?") || variable == "GAPLESS_GITHUB_TOKEN",
-                    "{name}'s {variable} may be empty, and nobody would say so"
-                );
-            }
+            assert!(!is_secret, "{name}'s {variable} is seen by docker inspect");
+        }
+        // What it is told, and the files that it is given.
+        let mut told = service.to_string();
+        for mount in list(&service["volumes"]).filter(|volume| volume.starts_with('.')) {
+            let path = root().join(mount.split(':').next().unwrap_or_default());
+            told.extend(texts_below(&path));
+        }
+        let reads: HashSet<&str> = told
+            .split("/run/secrets/")
+            .skip(1)
+            .map(|rest| {
+                let end = rest.find(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+                rest.split_at(end.unwrap_or(rest.len())).0
+            })
+            .filter(|secret| *secret != "pagerduty_key")
+            .collect();
+        let own: Vec<String> = list(&service["secrets"]).collect();
+        let own: HashSet<&str> = own.iter().map(String::as_str).collect();
+        assert_eq!(own, reads, "{name} is given other secrets than it reads");
+        given.extend(own.into_iter().map(str::to_owned));
+    }
+    let given: HashSet<&str> = given.iter().map(String::as_str).collect();
+    assert_eq!(declared, given);
+    for ignored in [".gitignore", ".dockerignore"] {
+        let lines = read(ignored);
+        assert!(
+            lines
+                .lines()
+                .any(|line| line.trim_matches('/') == "secrets")
+        );
+    }
+}
+
+#[test]
+fn readers_of_topics_have_a_user_of_their_own_who_may_only_read() {
+    let kafka = compose()["services"]["kafka"].clone();
+    let environment = &kafka["environment"];
+    assert!(text(&environment["KAFKA_LISTENERS"]).contains("READERS://:9094"));
+    let protocols = text(&environment["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"]);
+    for listener in protocols.split(',') {
+        assert!(
+            listener.ends_with(":SASL_PLAINTEXT"),
+            "{listener} asks nobody"
+        );
+    }
+    assert_eq!(
+        list(&kafka["ports"]).collect::<Vec<_>>(),
+        ["127.0.0.1:9094:9094"]
+    );
+    assert_eq!(environment["KAFKA_SUPER_USERS"], "User:gapless");
+    assert!(text(&environment["KAFKA_AUTHORIZER_CLASS_NAME"]).ends_with(".StandardAuthorizer"));
+    let start = read("docker/kafka/start.sh");
+    // That listener knows one user, and grants name nothing but reading.
+    let readers = start
+        .lines()
+        .find(|line| line.contains("KAFKA_LISTENER_NAME_READERS"))
+        .expect("the readers' listener has users");
+    assert!(
+        readers.contains("user_reader=") && !readers.contains("gapless"),
+        "{readers}"
+    );
+    let granted: Vec<&str> = start
+        .split("--operation ")
+        .skip(1)
+        .filter_map(|rest| rest.split(' ').next())
+        .collect();
+    assert_eq!(granted, ["Read", "Describe", "Read", "Describe"]);
+    assert!(start.contains("--topic gapless.") && start.contains("--group reader."));
+}
+
+#[test]
+fn the_scripts_are_scripts() {
+    let scripts = [
+        "docker/with-secrets.sh",
+        "docker/make-secrets.sh",
+        "docker/kafka/start.sh",
+    ];
+    for path in scripts {
+        let mode = std::fs::metadata(root().join(path)).expect("there");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&mode.permissions());
+        assert_eq!(mode & 0o111, 0o111, "{path} cannot be run");
+        assert!(
+            read(path).contains("\nset -euo pipefail\n"),
+            "{path} goes on after a failure"
+        );
+        let read = std::process::Command::new("bash")
+            .arg("-n")
+            .arg(root().join(path))
+            .output()
+            .expect("bash runs");
+        assert!(
+            read.status.success(),
+            "{path}: {}",
+            String::from_utf8_lossy(&read.stderr)
+        );
+    }
+    // The one that can be run here: a secret becomes a variable of the program alone.
+    let folder = tempfile::tempdir().expect("a folder");
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "a b'\"$c\n").expect("written");
+    let run = |secret: &Path| {
+        std::process::Command::new(root().join("docker/with-secrets.sh"))
+            .arg(format!("NAME={}", secret.display()))
+            .args([
+                "--",
+                "bash",
+                "-c",
+                "printf %s \"$NAME|$1\"",
+                "bash",
+                "an argument",
+            ])
+            .output()
+            .expect("it runs")
+    };
+    assert_eq!(run(&secret).stdout, b"a b'\"$c|an argument");
+    std::fs::write(&secret, "").expect("written");
+    assert!(!run(&secret).status.success(), "an empty secret is one");
+    assert!(
+        !run(&folder.path().join("none")).status.success(),
+        "a missing secret is one"
+    );
+}
+
+#[test]
+fn prometheus_has_the_documented_rules_and_every_metric_in_them_is_ours() {
+    let config = yaml("docker/prometheus/prometheus.yml");
+    let target = text(&config["scrape_configs"][0]["static_configs"][0]["targets"][0]);
+    assert_eq!(target, "gapless:8081");
+    let file = text(&config["rule_files"][0]);
+    let rules = yaml(&format!("docker/prometheus/{file}"));
+    let documented = read("docs/alerts.md");
+    // Where metrics are rendered, with their names in full.
+    let sources = ["ingest/src", "processors/engine/src", "src/system"];
+    let rendered: String = sources
+        .iter()
+        .flat_map(|path| texts_below(&root().join(path)))
+        .collect();
+    let mut count = 0;
+    for rule in rules["groups"][0]["rules"].as_array().expect("rules") {
+        let (name, expression) = (text(&rule["alert"]), text(&rule["expr"]));
+        assert_eq!(rule["for"], "5m", "{name}");
+        assert!(
+            text(&rule["annotations"]["summary"]).contains("First step"),
+            "{name}"
+        );
+        let severity = text(&rule["labels"]["severity"]);
+        let row = format!("| `{expression}` | {severity} |");
+        assert!(documented.contains(&row), "docs/alerts.md has no {row}");
+        for metric in metrics_in(&expression) {
+            let whole = [format!("\"{metric}\""), format!("# TYPE {metric} ")];
             assert!(
-                name != "gapless" || variable.starts_with("GAPLESS_"),
-                "gapless knows no setting {variable}"
+                whole.iter().any(|line| rendered.contains(line)),
+                "{name} asks for {metric}, which /metrics does not have"
             );
         }
+        count += 1;
     }
+    let rows = documented
+        .lines()
+        .filter(|line| line.starts_with('|') && line.contains("` | "));
+    assert_eq!(rows.count(), count, "a documented rule is not there");
+}
+
+/// Names of ours in an expression of Prometheus.
+fn metrics_in(expression: &str) -> Vec<&str> {
+    expression
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .filter(|word| word.starts_with("gapless_"))
+        .collect()
+}
+
+/// What the files below `path` hold, or the file there.
+fn texts_below(path: &Path) -> Vec<String> {
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).expect("a folder");
+        let entries = entries.map(|entry| entry.expect("an entry").path());
+        return entries.flat_map(|entry| texts_below(&entry)).collect();
+    }
+    std::fs::read_to_string(path).into_iter().collect()
+}
+
+#[test]
+fn grafana_starts_without_fetching_anything() {
+    let grafana = compose()["services"]["grafana"].clone();
+    let variables: Vec<&str> = keys(&grafana["environment"]).collect();
+    assert!(
+        !variables.iter().any(|name| name.contains("PLUGINS")),
+        "a start depends on the network: {variables:?}"
+    );
+    let build = text(&grafana["build"]);
+    let dockerfile = read(&format!("{build}/Dockerfile"));
+    let version = text(&grafana["image"]);
+    let (_, version) = version.split_once(':').expect("a tag");
+    assert!(dockerfile.contains(&format!("FROM grafana/grafana:{version}\n")));
+    assert!(dockerfile.contains("plugins install grafana-clickhouse-datasource 4.20.0"));
+    // Its own volume would hide it.
+    assert!(!dockerfile.contains("/var/lib/grafana/plugins"));
+    let health = text(&compose()["services"]["gapless"]["healthcheck"]["test"][3]);
+    assert!(health.contains("GET /readyz "), "{health}");
 }
 
 #[test]
@@ -197,18 +427,15 @@ fn grafana_reads_the_service_and_as_the_user_that_is_there() {
             .contains("<changeable_in_readonly/>"),
         "Grafana's data source sets max_execution_time and would be refused"
     );
-    let password = text(&source["secureJsonData"]["password"]);
-    let variable = password
-        .strip_prefix('$')
-        .expect("it comes from a variable");
-    let compose = compose();
-    let grafana = &compose["services"]["grafana"]["environment"];
-    let clickhouse = &compose["services"]["clickhouse"]["environment"];
-    assert!(described.contains("from_env=\"GAPLESS_CLICKHOUSE_READER_PASSWORD\""));
+    let file = "/run/secrets/clickhouse_reader_password";
     assert_eq!(
-        grafana[variable],
-        clickhouse["GAPLESS_CLICKHOUSE_READER_PASSWORD"]
+        source["secureJsonData"]["password"],
+        format!("$__file{{{file}}}")
     );
+    assert!(described.contains("from_env=\"GAPLESS_CLICKHOUSE_READER_PASSWORD\""));
+    let clickhouse = &compose()["services"]["clickhouse"]["entrypoint"];
+    let told = format!("GAPLESS_CLICKHOUSE_READER_PASSWORD={file}");
+    assert!(list(clickhouse).any(|argument| argument == told));
 }
 
 #[test]
@@ -287,11 +514,21 @@ fn the_services_are_configured_as_what_the_tests_run_on() {
     for (name, value) in kafka.as_object().expect("an environment") {
         let property = name.trim_start_matches("KAFKA_").to_lowercase();
         let property = property.replace('_', ".");
-        // Addresses and folders are the container's own.
+        // Addresses and folders are the container's own, and so are the readers and their rights.
         if matches!(
             property.as_str(),
-            "listeners" | "advertised.listeners" | "controller.quorum.voters" | "log.dirs"
+            "listeners"
+                | "advertised.listeners"
+                | "listener.security.protocol.map"
+                | "controller.quorum.voters"
+                | "log.dirs"
+                | "authorizer.class.name"
+                | "super.users"
         ) {
+            continue;
+        }
+        if property == "heap.opts" {
+            assert!(embedded.contains(&format!("HEAP_MAX: &str = {value}")));
             continue;
         }
         let line = format!("{property}={}", text(value));

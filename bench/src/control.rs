@@ -31,10 +31,10 @@ struct Bare {
 }
 
 /// Axum, HMAC, produce; says its address and serves until told.
-pub(crate) async fn serve(bootstrap: &str, topic: String) -> Result<()> {
+pub(crate) async fn serve(kafka: KafkaConfig, topic: String) -> Result<()> {
     let bare = Arc::new(Bare {
         key: Hmac::new_from_slice(secret().as_bytes())?,
-        producer: KafkaConfig::plain(bootstrap).producer()?,
+        producer: kafka.producer()?,
         topic,
     });
     let router = Router::new()
@@ -78,10 +78,10 @@ async fn receive(State(bare): State<Arc<Bare>>, headers: HeaderMap, body: Bytes)
 
 /// Reads `events` events from the start and parses each, envelope and payload. Gives the seconds that
 /// took.
-pub(crate) fn read(bootstrap: &str, topic: &str, events: u64, parser: Parser) -> Result<f64> {
-    let mut config = ClientConfig::new();
+pub(crate) fn read(kafka: KafkaConfig, topic: &str, events: u64, parser: Parser) -> Result<f64> {
+    let mut config: ClientConfig = kafka.settings.into_iter().collect();
     config
-        .set("bootstrap.servers", bootstrap)
+        .set("bootstrap.servers", kafka.bootstrap_servers)
         .set("group.id", "bench.bare-reader")
         .set("enable.auto.commit", "false");
     config.extend(CONSUMER_DEFAULTS.map(|(name, value)| (name.to_owned(), value.to_owned())));

@@ -32,7 +32,7 @@ pub(crate) async fn measure(stack: &Stack, measure: &Measure) -> Result<Intake> 
         stack.places("bench-control", 1).await?,
     );
     let mut control = Side::start(Part::BareWebhook {
-        bootstrap: bare.bootstrap.clone(),
+        places: bare.clone(),
         topic: bare.topics().events(),
     })
     .await?;

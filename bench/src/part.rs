@@ -37,10 +37,10 @@ pub(crate) enum Part {
     /// Gapless's webhook, processors and projections.
     Gapless(Places),
     /// The bare webhook.
-    BareWebhook { bootstrap: String, topic: String },
+    BareWebhook { places: Places, topic: String },
     /// The bare reader of this many events.
     BareReader {
-        bootstrap: String,
+        places: Places,
         topic: String,
         events: u64,
         parser: Parser,
@@ -70,14 +70,14 @@ impl Part {
                 Self::Webhook(places) => running::run(&places, true, false).await,
                 Self::Readers(places) => running::run(&places, false, true).await,
                 Self::Gapless(places) => running::run(&places, true, true).await,
-                Self::BareWebhook { bootstrap, topic } => control::serve(&bootstrap, topic).await,
+                Self::BareWebhook { places, topic } => control::serve(places.kafka(), topic).await,
                 Self::BareReader {
-                    bootstrap,
+                    places,
                     topic,
                     events,
                     parser,
                 } => {
-                    say(&control::read(&bootstrap, &topic, events, parser)?)?;
+                    say(&control::read(places.kafka(), &topic, events, parser)?)?;
                     // Whoever started this reads what it cost before it ends.
                     told().await;
                     Ok(())

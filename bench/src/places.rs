@@ -24,6 +24,8 @@ pub(crate) struct Stack {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Places {
     pub(crate) bootstrap: String,
+    /// What a client of Kafka needs besides.
+    pub(crate) settings: Vec<(String, String)>,
     prefix: String,
     generation: u32,
     url: String,
@@ -66,6 +68,7 @@ impl Stack {
         let writer = self.embedded.clickhouse_writer();
         let places = Places {
             bootstrap: self.embedded.kafka_bootstrap(),
+            settings: self.embedded.kafka_settings(),
             prefix: name.to_owned(),
             generation,
             url: self.embedded.clickhouse_url(),
@@ -86,7 +89,10 @@ impl Stack {
 
 impl Places {
     pub(crate) fn kafka(&self) -> KafkaConfig {
-        KafkaConfig::plain(&self.bootstrap)
+        KafkaConfig {
+            bootstrap_servers: self.bootstrap.clone(),
+            settings: self.settings.clone(),
+        }
     }
 
     pub(crate) fn topics(&self) -> Topics {

@@ -150,7 +150,7 @@ pub(crate) fn headers(delivery: &Delivery, secret: &str) -> Result<HeaderMap> {
 
 async fn read_barely(places: &Places, events: usize, parser: Parser) -> Result<Reader> {
     let mut part = Part::BareReader {
-        bootstrap: places.bootstrap.clone(),
+        places: places.clone(),
         topic: places.topics().events(),
         events: events as u64,
         parser,
@@ -234,7 +234,8 @@ impl Ends {
         // Never subscribed: it only asks for another member's offsets.
         let of = |role: &str| -> Result<BaseConsumer> {
             let group = format!("{}.{}.{role}", topics.prefix, topics.generation);
-            Ok(ClientConfig::new()
+            let mut config: ClientConfig = places.settings.iter().cloned().collect();
+            Ok(config
                 .set("bootstrap.servers", &places.bootstrap)
                 .set("group.id", group)
                 .create()?)

@@ -42,7 +42,7 @@ pub(crate) async fn run(places: &Places, webhook: bool, readers: bool) -> Result
         });
         let options = projections::Options {
             bootstrap: places.bootstrap.clone(),
-            client_settings: Vec::new(),
+            client_settings: places.settings.clone(),
             topics: places.topics(),
             clickhouse: places.clickhouse(),
             reached: |_| {},
@@ -78,7 +78,7 @@ pub(crate) async fn run(places: &Places, webhook: bool, readers: bool) -> Result
 fn processors_options(places: &Places) -> processors::Options {
     processors::Options {
         bootstrap: places.bootstrap.clone(),
-        client_settings: Vec::new(),
+        client_settings: places.settings.clone(),
         topics: places.topics(),
         store_folder: places.store_folder(),
         patience: Patience::default(),

@@ -1,5 +1,8 @@
 //! One KRaft node of Apache Kafka, broker and controller in one, on the loopback.
 //!
+//! Others on this machine reach the loopback too, so every listener asks for the data folder's
+//! password (SASL/PLAIN; nothing of it leaves the machine), the controller's as well.
+//!
 //! What was acknowledged survives the death of the process (it is in the page cache); surviving
 //! a power cut is up to the topics (`flush.ms`).
 //!
@@ -15,11 +18,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use gapless_clickhouse_front::Credentials;
 use rand::RngCore;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
+use crate::credentials::write_secret;
 use crate::error::Error;
 use crate::java;
 use crate::part::{Part, PartCommand};
@@ -32,6 +37,8 @@ const HEAP_MAX: &str = "-Xmx512m";
 /// GitHub's largest delivery is 25 MB; envelope and batch need a little more.
 const RECORD_MAX_BYTES: u32 = 32 << 20;
 const READY_WITHIN: Duration = Duration::from_secs(90);
+/// Holds names and passwords, and compares them.
+const LOGIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule required";
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 const METADATA_WITHIN: Duration = Duration::from_secs(2);
 
@@ -46,6 +53,18 @@ pub(crate) struct Node {
     pub(crate) log_path: PathBuf,
     pub(crate) port: u16,
     pub(crate) controller_port: u16,
+    /// Who may use the node.
+    pub(crate) user: Credentials,
+}
+
+/// What a client of the node is configured with, by librdkafka's names.
+pub(crate) fn client_settings(user: &Credentials) -> [(&'static str, &str); 4] {
+    [
+        ("security.protocol", "SASL_PLAINTEXT"),
+        ("sasl.mechanisms", "PLAIN"),
+        ("sasl.username", &user.user),
+        ("sasl.password", &user.password),
+    ]
 }
 
 impl Node {
@@ -62,7 +81,7 @@ impl Node {
             ("log4j2.properties", LOG4J2.to_string()),
         ] {
             let path = self.dir.join(name);
-            fs::write(&path, text).map_err(|e| Error::io(&path, &e))?;
+            write_secret(&path, text.as_bytes()).map_err(|e| Error::io(&path, &e))?;
         }
         let cluster_id = self.format(&java, &part_command)?;
         let mut arguments = vec![
@@ -113,6 +132,7 @@ impl Node {
         let Self {
             port,
             controller_port,
+            user: Credentials { user, password },
             ..
         } = self;
         let storage = escaped(&self.storage());
@@ -120,11 +140,16 @@ impl Node {
             "process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=CLIENTS://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+inter.broker.listener.name=CLIENTS
+listener.security.protocol.map=CONTROLLER:SASL_PLAINTEXT,CLIENTS:SASL_PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+sasl.mechanism.controller.protocol=PLAIN
+listener.name.clients.plain.sasl.jaas.config={LOGIN} username=\"{user}\" password=\"{password}\" user_{user}=\"{password}\";
+listener.name.controller.plain.sasl.jaas.config={LOGIN} username=\"{user}\" password=\"{password}\" user_{user}=\"{password}\";
 log.dirs={storage}
 
 # One node: no replicas, and few partitions for Kafka's own topics.
@@ -202,14 +227,15 @@ num.io.threads=4
     /// cluster is this one, not another on the same port.
     fn probe(&self, cluster_id: String) -> Probe {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let user = self.user.clone();
         Box::new(move || {
-            let cluster_id = cluster_id.clone();
+            let (cluster_id, user) = (cluster_id.clone(), user.clone());
             Box::pin(async move {
                 // First a bare connection: librdkafka would log each refused one.
                 if tokio::net::TcpStream::connect(address).await.is_err() {
                     return false;
                 }
-                tokio::task::spawn_blocking(move || is_ready(address, &cluster_id))
+                tokio::task::spawn_blocking(move || is_ready(address, &user, &cluster_id))
                     .await
                     .unwrap_or(false)
             })
@@ -262,8 +288,10 @@ fn first_topic(storage: &Path) -> std::io::Result<Option<String>> {
     Ok(None)
 }
 
-fn is_ready(address: SocketAddr, cluster_id: &str) -> bool {
-    let consumer: Result<BaseConsumer, _> = ClientConfig::new()
+fn is_ready(address: SocketAddr, user: &Credentials, cluster_id: &str) -> bool {
+    let mut config = ClientConfig::new();
+    config.extend(client_settings(user).map(|(name, value)| (name.into(), value.into())));
+    let consumer: Result<BaseConsumer, _> = config
         .set("bootstrap.servers", address.to_string())
         .set_log_level(RDKafkaLogLevel::Emerg)
         .create();

@@ -42,6 +42,7 @@ pub struct Options {
 pub struct Embedded {
     kafka: Supervised,
     kafka_port: u16,
+    kafka_user: Credentials,
     clickhouse: Supervised,
     clickhouse_port: u16,
     users: Users,
@@ -55,6 +56,7 @@ struct Plan {
     lock: DataDirLock,
     ports: Ports,
     users: Users,
+    kafka_user: Credentials,
     node: NodePlaces,
     clickhouse_port: u16,
     cache: Cache,
@@ -84,6 +86,7 @@ impl Embedded {
         Ok(Self {
             kafka,
             kafka_port: plan.node.port,
+            kafka_user: plan.kafka_user,
             clickhouse,
             clickhouse_port: plan.clickhouse_port,
             users: plan.users,
@@ -95,6 +98,14 @@ impl Embedded {
     /// Kafka's address, as `host:port`; the same for the life of this value.
     pub fn kafka_bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.kafka_port)
+    }
+
+    /// What a client of Kafka is configured with besides, by librdkafka's names: it asks for a
+    /// password. The same for the life of the data folder.
+    pub fn kafka_settings(&self) -> Vec<(String, String)> {
+        kafka::client_settings(&self.kafka_user)
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
     }
 
     /// ClickHouse's address; the same for the life of this value.
@@ -134,6 +145,7 @@ impl Plan {
         let logs = options.data_dir.join("logs");
         std::fs::create_dir_all(&logs).map_err(|e| Error::io(&logs, &e))?;
         let users = credentials::load_or_make(&options.data_dir)?;
+        let kafka_user = credentials::load_or_make_kafka(&options.data_dir)?;
         let cache =
             Cache::open(options.cache_dir.clone())?.fetching_by(options.part_command.clone());
         let mut ports = Ports::remembered(&options.data_dir);
@@ -146,6 +158,7 @@ impl Plan {
             lock,
             ports,
             users,
+            kafka_user,
             node,
             clickhouse_port,
             cache,
@@ -159,6 +172,7 @@ async fn start_kafka(options: &Options, plan: &Plan) -> Result<Supervised, Error
         options.data_dir.join("kafka"),
         log_path(options, kafka::NAME),
     );
+    let user = plan.kafka_user.clone();
     let NodePlaces {
         port,
         controller_port,
@@ -170,6 +184,7 @@ async fn start_kafka(options: &Options, plan: &Plan) -> Result<Supervised, Error
             log_path,
             port,
             controller_port,
+            user,
         }
         .prepare(command)
     })

@@ -100,7 +100,10 @@ async fn on_a_real_kafka_events_are_kept_and_commands_are_answered() {
     let Some(embedded) = start(folder.path()).await else {
         return;
     };
-    let config = KafkaConfig::plain(embedded.kafka_bootstrap());
+    let config = KafkaConfig {
+        bootstrap_servers: embedded.kafka_bootstrap(),
+        settings: embedded.kafka_settings(),
+    };
     let topics = Topics::new("test", 4);
     // Twice: what exists is left as it is.
     ensure_topics(&config, &topics).await.unwrap();
@@ -125,12 +128,15 @@ async fn on_a_real_kafka_events_are_kept_and_commands_are_answered() {
     );
 }
 
+fn client(config: &KafkaConfig) -> ClientConfig {
+    let mut client: ClientConfig = config.settings.iter().cloned().collect();
+    client.set("bootstrap.servers", &config.bootstrap_servers);
+    client
+}
+
 async fn a_topic_that_forgets_is_refused(config: &KafkaConfig) {
     let topics = Topics::new("forgetful", 1);
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", &config.bootstrap_servers)
-        .create()
-        .unwrap();
+    let admin: AdminClient<DefaultClientContext> = client(config).create().unwrap();
     // As brokers make it where nobody thinks of it: kept for a week, records of a megabyte.
     let events = topics.events();
     let made = NewTopic::new(&events, 1, TopicReplication::Fixed(1))
@@ -217,8 +223,7 @@ async fn large_events_pass_and_too_large_ones_are_refused(log: &KafkaLog) {
 }
 
 fn reader(config: &KafkaConfig) -> BaseConsumer {
-    ClientConfig::new()
-        .set("bootstrap.servers", &config.bootstrap_servers)
+    client(config)
         .set("group.id", "the test")
         .set("auto.offset.reset", "earliest")
         .create()
@@ -409,10 +414,7 @@ async fn a_panic_stops_the_worker_with_an_error(config: &KafkaConfig, topics: &T
 
 /// Writes a command about an item, on behalf of a gap.
 async fn issue(config: &KafkaConfig, topics: &Topics, repository_id: i64, number: i64, gap: u32) {
-    let producer: FutureProducer = ClientConfig::new()
-        .set("bootstrap.servers", &config.bootstrap_servers)
-        .create()
-        .unwrap();
+    let producer: FutureProducer = client(config).create().unwrap();
     let command = Refetch {
         command_id: format!("{repository_id}-{number}-{gap}"),
         gap_id: format!("gap-{gap}"),

@@ -331,38 +331,29 @@ fn services_of_their_own_are_taken_from_the_file_or_the_environment() {
 }
 
 #[test]
-fn the_composed_systems_variables_are_all_known() {
-    let compose =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docker-compose.yml"))
-            .unwrap();
-    let start = compose.find("\n  gapless:\n").unwrap();
-    let service = &compose[start + 1..];
-    let end = service.find("\n    ports:").unwrap();
-    let mut environment = Vec::new();
-    for line in service[..end].lines() {
-        let Some((name, value)) = line.trim().split_once(": ") else {
-            continue;
-        };
-        if name.starts_with("GAPLESS_") {
-            environment.push((
-                name,
-                if value.starts_with("${") {
-                    "told"
-                } else {
-                    value
-                },
-            ));
-        }
+fn the_composed_systems_configuration_is_valid_and_its_secrets_are_files() {
+    let text = include_str!("../../docker/gapless.toml");
+    let secrets: Vec<&str> = text
+        .split("\"/run/secrets/")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert_eq!(secrets.len(), 5, "{secrets:?}");
+    let mut file = text.to_owned();
+    for secret in secrets {
+        file = file.replace(&format!("\"/run/secrets/{secret}\""), "\"secret\"");
     }
-    let case = Case {
-        file: "",
-        environment: &environment,
-        flags: &[],
+    let config = Case::file(&file).load().unwrap();
+    let Stores::External(external) = &config.settings.stores else {
+        panic!("it runs stores of its own");
     };
-    let config = case.load().unwrap();
-    assert!(matches!(config.settings.stores, Stores::External(_)));
     assert_eq!(config.settings.operator_listen.to_string(), "0.0.0.0:8081");
-    assert_eq!(config.sources[0].owner.as_deref(), Some("told"));
+    let source = &config.sources[0];
+    assert_eq!(exposed(&source.secrets), ["from-a-file"]);
+    assert_eq!(source.token.as_ref().unwrap().expose(), "from-a-file");
+    let password = ("sasl.password".to_owned(), "from-a-file".to_owned());
+    assert!(external.kafka.settings.contains(&password));
+    assert_eq!(external.reader.password, "from-a-file");
 }
 
 #[test]

@@ -93,7 +93,10 @@ async fn embedded(settings: &Settings) -> Result<(Running, Places)> {
     .await?;
     let (writer, reader) = (embedded.clickhouse_writer(), embedded.clickhouse_reader());
     let places = Places {
-        kafka: KafkaConfig::plain(embedded.kafka_bootstrap()),
+        kafka: KafkaConfig {
+            bootstrap_servers: embedded.kafka_bootstrap(),
+            settings: embedded.kafka_settings(),
+        },
         clickhouse: ClickHouseOptions {
             url: embedded.clickhouse_url(),
             user: writer.user.clone(),

@@ -155,12 +155,19 @@ impl Up {
         format!("http://{}", self.run_file()[of].as_str().unwrap())
     }
 
-    /// The variables with which another Gapless uses this one's Kafka and ClickHouse.
-    fn as_services(&self) -> Vec<(&'static str, String)> {
+    /// The variables with which another Gapless, in `folder`, uses this one's Kafka and ClickHouse;
+    /// Kafka's password is told in its configuration.
+    fn as_services(&self, folder: &Path) -> Vec<(&'static str, String)> {
         let users = fs::read(self.folder.join("gapless-data/clickhouse-users.json")).unwrap();
         let users: Value = serde_json::from_slice(&users).unwrap();
         let run = self.run_file();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let settings = run["kafka_settings"].as_array().unwrap().iter();
+        let settings: String = settings
+            .map(|pair| format!("{} = {}\n", pair[0], pair[1]))
+            .collect();
+        let settings = format!("[kafka.settings]\n{settings}");
+        fs::write(folder.join("gapless.toml"), settings).unwrap();
         vec![
             ("GAPLESS_KAFKA_BOOTSTRAP", text(&run["kafka_bootstrap"])),
             ("GAPLESS_CLICKHOUSE_URL", text(&run["clickhouse_url"])),
@@ -260,6 +267,53 @@ fn recording(folder: &Path) -> PathBuf {
     let lines = [line("g1", json!("A title")), line("g2", json!(5))];
     fs::write(&path, lines.join("\n") + "\n").unwrap();
     path
+}
+
+/// While that is so, whoever asks for figures is told, and whoever leads deliveries here is not.
+async fn a_dropped_table_is_told_of_and_written_again(up: &Up) {
+    let operator = up.address("operator_address");
+    let folder = tempfile::tempdir().unwrap();
+    let services = up.as_services(folder.path());
+    let of = |name: &str| {
+        let found = services.iter().find(|(known, _)| *known == name);
+        found.unwrap().1.clone()
+    };
+    wait_for("no lag", || {
+        let status = up.json(&["status", "--json"])?;
+        (status["projections_lag"] == 0 && status["processors_lag"] == 0).then_some(())
+    });
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let dropped = client
+        .post(of("GAPLESS_CLICKHOUSE_URL"))
+        .header("X-ClickHouse-User", of("GAPLESS_CLICKHOUSE_WRITER_USER"))
+        .header("X-ClickHouse-Key", of("GAPLESS_CLICKHOUSE_WRITER_PASSWORD"))
+        .body("DROP TABLE gapless_1.pull_requests SYNC");
+    assert!(dropped.send().await.unwrap().status().is_success());
+    let began = Instant::now();
+    let told = loop {
+        let (status, told) = get(format!("{operator}/readyz")).await;
+        if status == 503 {
+            break told;
+        }
+        let is_noticed = began.elapsed() < Duration::from_secs(60);
+        assert!(is_noticed, "never noticed: {}", up.log());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    };
+    assert!(
+        told.contains("table pull_requests: damaged (it was dropped)"),
+        "{told}"
+    );
+    let (status, metrics) = get(format!("{operator}/metrics")).await;
+    assert!(status == 200 && metrics.contains("\ngapless_tables_rebuilding "));
+    while get(format!("{operator}/readyz")).await.0 != 200 {
+        assert_eq!(get(format!("{operator}/readyz/webhook")).await.0, 200);
+        assert!(began.elapsed() < PATIENCE, "never whole: {}", up.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let shown = up.json(&["show", "o/r#7", "--json"]).unwrap();
+    assert_eq!(shown["state"]["title"], "A title");
+    let status = up.json(&["status", "--json"]).unwrap();
+    assert_eq!(status["troubles"], json!([]));
 }
 
 /// One life of one data folder, in order: what each step needs takes seconds to start.
@@ -382,9 +436,11 @@ async fn what_was_accepted_is_shown_survives_a_stop_and_is_there_after_the_next_
     let sent = run(folder, &["send", file.to_str().unwrap()]);
     assert!(sent.status.success(), "{}", errors(&sent));
 
+    a_dropped_table_is_told_of_and_written_again(&up).await;
+
     // Another Gapless, on these as services of their own, where something is wrong with them.
     let other = tempfile::tempdir().unwrap();
-    let services = up.as_services();
+    let services = up.as_services(other.path());
     let registry = other_registry().await;
     for (name, wrong, words) in [
         (

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clickhouse::{Client, Row};
@@ -30,6 +32,7 @@ async fn what_was_acknowledged_outlives_kills_restarts_and_taken_ports() {
     let Some(embedded) = start(folder.path()).await else {
         return;
     };
+    nobody_uses_kafka_without_the_folders_password(&embedded, folder.path()).await;
     create_topic(&embedded, "large").await;
     create_topic(&embedded, "load").await;
     a_record_of_20_mb_passes(&embedded).await;
@@ -55,11 +58,55 @@ async fn what_was_acknowledged_outlives_kills_restarts_and_taken_ports() {
     }
 }
 
+fn client(embedded: &Embedded) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.extend(embedded.kafka_settings());
+    config.set("bootstrap.servers", embedded.kafka_bootstrap());
+    config
+}
+
+/// Kafka's ports are open to everybody on this machine.
+async fn nobody_uses_kafka_without_the_folders_password(embedded: &Embedded, folder: &Path) {
+    let ports = std::fs::read(folder.join("ports.json")).expect("ports are remembered");
+    let ports: serde_json::Value = serde_json::from_slice(&ports).expect("JSON");
+    let controller = format!("127.0.0.1:{}", ports["kafka controller"]);
+    let strangers = [
+        vec![],
+        vec![
+            ("security.protocol", "SASL_PLAINTEXT"),
+            ("sasl.password", ""),
+        ],
+        vec![
+            ("security.protocol", "SASL_PLAINTEXT"),
+            ("sasl.password", "guessed"),
+        ],
+    ];
+    for address in [embedded.kafka_bootstrap(), controller] {
+        for settings in &strangers {
+            let mut config = ClientConfig::new();
+            config.set("bootstrap.servers", &address);
+            config.set("sasl.mechanisms", "PLAIN");
+            config.set("sasl.username", "gapless");
+            config.set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg);
+            for (name, value) in settings {
+                config.set(*name, *value);
+            }
+            // An empty password is refused by the client itself.
+            let consumer: Result<BaseConsumer, _> = config.create();
+            let told = consumer
+                .ok()
+                .and_then(|consumer| consumer.fetch_metadata(None, Duration::from_secs(5)).ok());
+            assert!(told.is_none(), "{address} answers {settings:?}");
+        }
+    }
+    for secret in ["kafka-user.json", "kafka/server.properties"] {
+        let metadata = std::fs::metadata(folder.join(secret)).expect("there");
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{secret}");
+    }
+}
+
 async fn create_topic(embedded: &Embedded, name: &str) {
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", embedded.kafka_bootstrap())
-        .create()
-        .expect("a client");
+    let admin: AdminClient<DefaultClientContext> = client(embedded).create().expect("a client");
     let topic = NewTopic::new(name, 1, TopicReplication::Fixed(1));
     let created = admin
         .create_topics([&topic], &AdminOptions::new())
@@ -69,8 +116,7 @@ async fn create_topic(embedded: &Embedded, name: &str) {
 }
 
 fn producer(embedded: &Embedded) -> FutureProducer {
-    ClientConfig::new()
-        .set("bootstrap.servers", embedded.kafka_bootstrap())
+    client(embedded)
         .set("message.max.bytes", RECORD_MAX_BYTES)
         .set("acks", "all")
         .create()
@@ -79,8 +125,7 @@ fn producer(embedded: &Embedded) -> FutureProducer {
 
 /// All records of partition 0.
 fn consume(embedded: &Embedded, topic: &str) -> Vec<Vec<u8>> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", embedded.kafka_bootstrap())
+    let consumer: BaseConsumer = client(embedded)
         .set("group.id", "test")
         .set("enable.auto.commit", "false")
         .set("check.crcs", "true")

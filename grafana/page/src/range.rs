@@ -103,18 +103,21 @@ fn instant(text: &str, now: Timestamp, end: End) -> Result<i64, NoRange> {
 /// What follows `now`: any number of `-7d`, `+1h`, `/w`.
 fn relative(mut text: &str, now: Timestamp, end: End) -> Option<i64> {
     let mut at = now.to_zoned(TimeZone::UTC);
-    while let Some(sign) = text.chars().next() {
-        let rest = &text[1..];
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let unit = rest[digits..].chars().next()?;
-        text = &rest[digits + unit.len_utf8()..];
+    loop {
+        let mut letters = text.chars();
+        let Some(sign) = letters.next() else { break };
+        let rest = letters.as_str();
+        let (digits, rest) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let mut letters = rest.chars();
+        let unit = letters.next()?;
+        text = letters.as_str();
         at = match sign {
-            '/' if digits == 0 => round(at, unit, end)?,
+            '/' if digits.is_empty() => round(at, unit, end)?,
             '-' | '+' => {
-                let count: i64 = if digits == 0 {
+                let count: i64 = if digits.is_empty() {
                     1
                 } else {
-                    rest[..digits].parse().ok()?
+                    digits.parse().ok()?
                 };
                 shift(&at, if sign == '-' { -count } else { count }, unit)?
             }
@@ -269,6 +272,9 @@ mod tests {
             "2026-01-01 25:00",
             "2026-01-01 noon",
             "now-99999999999999999999d",
+            "nowé",
+            "now-7é",
+            "now日d",
         ] {
             assert!(
                 matches!(Range::resolve(text, "now", now()), Err(NoRange::NoTime(_))),
@@ -279,6 +285,46 @@ mod tests {
             Range::resolve("now", "now-1d", now()),
             Err(NoRange::Backwards)
         );
+    }
+
+    /// Whatever stands in the address reaches the parser: letters of several bytes, ends in between, and
+    /// numbers that fit nowhere.
+    #[test]
+    fn any_text_is_a_range_or_none() {
+        const PIECES: [&str; 18] = [
+            "now",
+            "-",
+            "+",
+            "/",
+            "7",
+            "d",
+            "M",
+            "w",
+            "é",
+            "日",
+            "\u{301}",
+            "\u{1f600}",
+            "\0",
+            "T",
+            " ",
+            "99999999999999999999",
+            "-9223372036854775808",
+            "2026-01-31",
+        ];
+        let mut texts = vec![String::new()];
+        for _ in 0..4 {
+            let longer = texts
+                .iter()
+                .flat_map(|text| PIECES.map(|piece| format!("{text}{piece}")));
+            texts = longer.collect();
+            for text in &texts {
+                for (from, to) in [(text.as_str(), "now"), ("now-1d", text.as_str())] {
+                    if let Ok(range) = Range::resolve(from, to, now()) {
+                        assert!(range.from_millis < range.to_millis, "{from} {to}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

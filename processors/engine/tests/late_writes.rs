@@ -56,6 +56,8 @@ async fn start(folder: &Path) -> Option<Embedded> {
 /// The topics of the test, and who writes to them from outside.
 struct World {
     bootstrap: String,
+    /// What every client of this Kafka needs besides.
+    settings: Vec<(String, String)>,
     topics: Topics,
     codec: Codec,
     producer: FutureProducer,
@@ -69,9 +71,9 @@ struct Found {
 }
 
 impl World {
-    async fn new(bootstrap: String) -> Self {
+    async fn new(bootstrap: String, settings: Vec<(String, String)>) -> Self {
         let topics = Topics::new("test", 2);
-        let mut client = ClientConfig::new();
+        let mut client: ClientConfig = settings.iter().cloned().collect();
         client.set("bootstrap.servers", &bootstrap);
         let admin: AdminClient<DefaultClientContext> = client.create().unwrap();
         let specs = topics.specs();
@@ -90,6 +92,7 @@ impl World {
         }
         Self {
             bootstrap,
+            settings,
             topics,
             codec: Codec::embedded(),
             producer: client.create().unwrap(),
@@ -101,7 +104,8 @@ impl World {
     }
 
     fn consumer(&self, group: &str) -> BaseConsumer {
-        ClientConfig::new()
+        let mut client: ClientConfig = self.settings.iter().cloned().collect();
+        client
             .set("bootstrap.servers", &self.bootstrap)
             .set("group.id", group)
             .set("enable.auto.commit", "false")
@@ -234,7 +238,9 @@ impl Life {
             // None of these may have its way.
             client_settings: [("acks", "0"), ("auto.commit.enable", "true")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
+                .into_iter()
+                .chain(world.settings.clone())
+                .collect(),
             topics: world.topics.clone(),
             store_folder,
             patience: Patience::default(),
@@ -274,7 +280,7 @@ async fn on_a_real_kafka_late_writes_of_a_zombie_are_undone_and_nothing_else_is_
     let Some(embedded) = start(&folder.path().join("data")).await else {
         return;
     };
-    let world = World::new(embedded.kafka_bootstrap()).await;
+    let world = World::new(embedded.kafka_bootstrap(), embedded.kafka_settings()).await;
     let issues = world.topics.state(StateTopic::Issues);
 
     let life = Life::begin(&world, folder.path().join("first"));

@@ -3,6 +3,10 @@
 
 /// The arguments of a call that begins with its bracket, and what follows it; none where no
 /// bracket begins or it is not closed.
+#[allow(
+    clippy::string_slice,
+    reason = "cut before and after brackets and commas, which have one byte"
+)]
 pub(super) fn arguments(text: &str) -> Option<(Vec<&str>, &str)> {
     let mut given = Vec::new();
     let (mut depth, mut begin) = (0_usize, 1);

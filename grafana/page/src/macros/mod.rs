@@ -79,8 +79,9 @@ pub fn expand(sql: &str, bindings: &Bindings) -> Result<String, Unfillable> {
     let mut filled = String::with_capacity(sql.len() + 64);
     let mut rest = sql;
     while let Some(at) = rest.find('$') {
-        filled.push_str(&at_now(&rest[..at], bindings.now_seconds));
-        rest = &rest[at..];
+        let (plain, from_here) = rest.split_at(at);
+        filled.push_str(&at_now(plain, bindings.now_seconds));
+        rest = from_here;
         rest = if let Some(variable) = rest.strip_prefix("${") {
             variable_reference(variable, bindings, &mut filled)?
         } else if let Some(call) = rest.strip_prefix("$__") {

@@ -43,7 +43,7 @@ async fn python_reads_from_kafka_what_we_wrote_by_what_the_registry_says() {
         Err(error) => panic!("{error}"),
     };
     let topics = Topics::new("gapless", 2);
-    let written = write(&embedded.kafka_bootstrap(), &topics).await;
+    let written = write(&embedded, &topics).await;
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
@@ -53,10 +53,12 @@ async fn python_reads_from_kafka_what_we_wrote_by_what_the_registry_says() {
         listener,
         router(&topics),
     )));
+    let settings: BTreeMap<_, _> = embedded.kafka_settings().into_iter().collect();
     let reading = tokio::process::Command::new(python)
         .arg(SCRIPT)
         .arg(embedded.kafka_bootstrap())
         .arg(format!("http://{address}"))
+        .arg(json!(settings).to_string())
         .args(written.keys())
         .kill_on_drop(true)
         .output();
@@ -83,9 +85,9 @@ async fn python_reads_from_kafka_what_we_wrote_by_what_the_registry_says() {
 }
 
 /// Writes one record to every topic, and returns what a reader must see there.
-async fn write(bootstrap: &str, topics: &Topics) -> BTreeMap<String, Value> {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", bootstrap);
+async fn write(embedded: &Embedded, topics: &Topics) -> BTreeMap<String, Value> {
+    let mut config: ClientConfig = embedded.kafka_settings().into_iter().collect();
+    config.set("bootstrap.servers", embedded.kafka_bootstrap());
     let admin: AdminClient<DefaultClientContext> = config.create().expect("an admin client");
     let specs = topics.specs();
     let wanted: Vec<NewTopic<'_>> = specs

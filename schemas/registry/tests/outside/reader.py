@@ -29,7 +29,7 @@ def plain(value):
 
 
 def main():
-    kafka, registry_url, *topics = sys.argv[1:]
+    kafka, registry_url, settings, *topics = sys.argv[1:]
     registry = SchemaRegistryClient({"url": registry_url})
     subjects = registry.get_subjects()
 
@@ -45,7 +45,7 @@ def main():
 
     deserialize = AvroDeserializer(registry)
     consumer = Consumer(
-        {"bootstrap.servers": kafka, "group.id": "outside", "auto.offset.reset": "earliest"}
+        {**json.loads(settings), "bootstrap.servers": kafka, "group.id": "outside", "auto.offset.reset": "earliest"}
     )
     consumer.subscribe(topics)
     records = {}
