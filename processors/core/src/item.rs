@@ -462,7 +462,7 @@ impl Item {
             |turn: &&Turn| matches!(turn.kind, TransitionKind::Closed | TransitionKind::Reopened);
         let first = turns.iter().find(openness)?;
         let is_first_word = first.at <= heard_at.plus_seconds(FIRST_WORD_SECONDS);
-        (first.kind == TransitionKind::Reopened && is_first_word).then(|| Turn {
+        (first.kind == TransitionKind::Reopened && is_first_word).then_some(Turn {
             kind: TransitionKind::Closed,
             at: first.at,
             actor: None,
