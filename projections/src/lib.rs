@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! schemas' records ──▶ views' rows (pure) ──▶ sink: steps ──▶ ClickHouse ──▶ views ──▶ readers
-//!                      events, pull_requests, issues, repositories, gaps, ledger
+//!                      events, pull_requests, issues, repositories, gaps, ledger, names
 //!                      rollups of these: pull_requests_daily, issues_daily, completeness
 //! ```
 //!
