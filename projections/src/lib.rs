@@ -26,6 +26,7 @@ mod names;
 mod origin;
 mod pull_requests;
 mod pull_requests_daily;
+mod rebuilds;
 mod repositories;
 pub mod rollup;
 pub mod sink;

@@ -104,6 +104,9 @@ impl axum::serve::Listener for Listener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, address) = axum::serve::Listener::accept(&mut self.listener).await;
+        // An answer's head and rows come apart: the rows would wait until the client has
+        // acknowledged the head, which it puts off. Where it cannot be set, they do.
+        let _ = stream.set_nodelay(true);
         let connection = Connection {
             stream,
             flushed: watch::Sender::new(()),
