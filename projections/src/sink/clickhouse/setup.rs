@@ -13,6 +13,7 @@
 use super::ClickHouseOptions;
 use crate::catalogue::{VIEWS, tables};
 use crate::migrations::MIGRATIONS;
+use crate::sink::upkeep::OLD_PARTS_LIFETIME_SECONDS;
 use clickhouse::Client;
 use std::time::Duration;
 
@@ -96,7 +97,7 @@ async fn migrate(client: &Client, database: &str) -> Result<(), SetupError> {
         let note = format!("INSERT INTO `{database}`.migrations (number) VALUES ({number})");
         execute(client, &note).await?;
     }
-    keep_empty_parts(client, database).await
+    keep_former_parts(client, database).await
 }
 
 /// Names of tables that `is_there` does not have, those that say what was done to the others included.
@@ -118,17 +119,18 @@ async fn lacking_tables(client: &Client, database: &str) -> Result<Vec<&'static 
 }
 
 /// What drops a part leaves one without rows in its place, by which the loss is noticed
-/// (`sink/upkeep`); ClickHouse would remove that at once.
-async fn keep_empty_parts(client: &Client, database: &str) -> Result<(), SetupError> {
+/// (`sink/upkeep`); ClickHouse would remove that at once. And a merge is told from a loss by the parts
+/// that were merged, as long as they are shown.
+async fn keep_former_parts(client: &Client, database: &str) -> Result<(), SetupError> {
     let others = format!(
-        "SELECT name FROM system.tables WHERE database = {} AND create_table_query NOT LIKE '%remove_empty_parts = 0%'",
+        "SELECT name FROM system.tables WHERE database = {} AND NOT (create_table_query LIKE '%remove_empty_parts = 0%' AND create_table_query LIKE '%old_parts_lifetime = {OLD_PARTS_LIFETIME_SECONDS}%')",
         crate::ddl::quoted(database)
     );
     let found = within(&others, client.query_raw(&others).fetch_all::<String>()).await?;
     for table in tables() {
         if found.iter().any(|name| name == table.name) {
             let set = format!(
-                "ALTER TABLE `{database}`.`{}` MODIFY SETTING remove_empty_parts = 0",
+                "ALTER TABLE `{database}`.`{}` MODIFY SETTING remove_empty_parts = 0, old_parts_lifetime = {OLD_PARTS_LIFETIME_SECONDS}",
                 table.name
             );
             execute(client, &set).await?;

@@ -20,9 +20,12 @@
 use super::part::{Part, Span};
 use std::collections::{BTreeSet, HashSet};
 
-/// How long ClickHouse shows a part after it was merged into another (`old_parts_lifetime`, 480 s,
-/// less some).
-pub(crate) const SHOWN_FOR_SECONDS: u64 = 400;
+/// How long ClickHouse keeps a part after it was merged into another. A server's default is 480 s, the
+/// library's is 0: then every merge would look like a loss.
+pub(crate) const OLD_PARTS_LIFETIME_SECONDS: u64 = 120;
+
+/// How long it is sure to show one: some less, as it counts from the merge's end.
+pub(crate) const SHOWN_FOR_SECONDS: u64 = 90;
 
 /// What was seen of a table when it was last seen whole, or when its rebuild began.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -34,6 +34,6 @@ mod part;
 mod rows;
 
 pub(super) use inventory::{Entry, Inventory, Rebuild};
-pub(super) use judge::{Found, SHOWN_FOR_SECONDS, Seen};
+pub(super) use judge::{Found, OLD_PARTS_LIFETIME_SECONDS, SHOWN_FOR_SECONDS, Seen};
 pub(super) use keeper::{Context, Keeper};
 pub(super) use part::Part;
