@@ -158,7 +158,10 @@ async fn read(run: &RunFile, data_dir: String) -> Status {
     let mut failures = Vec::new();
     let operator = told(operator, &mut failures);
     let figures = told(figures, &mut failures);
-    let log = told(log, &mut failures);
+    let mut log = told(log, &mut failures);
+    // Where Kafka does not answer: what the projections knew last.
+    let told_by_them = || metric(&operator.metrics, "gapless_projection_lag_records");
+    log.projections_lag = log.projections_lag.or_else(told_by_them);
     Status {
         data_dir,
         webhook: run.webhook_url(),

@@ -282,6 +282,12 @@ async fn a_dropped_table_is_told_of_and_written_again(up: &Up) {
         let status = up.json(&["status", "--json"])?;
         (status["projections_lag"] == 0 && status["processors_lag"] == 0).then_some(())
     });
+    // What was lost with ClickHouse's folder is written again first.
+    let began = Instant::now();
+    while get(format!("{operator}/readyz")).await.0 != 200 {
+        assert!(began.elapsed() < PATIENCE, "never whole: {}", up.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let dropped = client
         .post(of("GAPLESS_CLICKHOUSE_URL"))
