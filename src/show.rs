@@ -55,6 +55,15 @@ impl fmt::Display for Item {
     }
 }
 
+/// What is known of an item that no view shows: it left, or nothing that could be read told of it.
+#[derive(Debug, Default, PartialEq)]
+struct Last {
+    /// `pull_request` or `issue`, as last shown.
+    kind: Option<&'static str>,
+    /// What became of it, and what it last showed.
+    state: Option<Value>,
+}
+
 /// Everything that is known of an item.
 struct Known {
     /// `pull_request` or `issue`; none where nothing told what it is.
@@ -66,6 +75,9 @@ struct Known {
 
 /// Events shown in text; JSON holds all of them.
 const EVENTS_SHOWN: usize = 50;
+
+/// Events looked at for what became of an item that no view shows.
+const LOOKED_AT: usize = 50;
 
 impl Show {
     pub(crate) async fn run(self) -> Result<ExitCode> {
@@ -196,6 +208,14 @@ async fn read(reader: &Reader, of_item: &str) -> Result<Known> {
         }
     }
     let gaps = format!("SELECT * FROM gapless.gaps WHERE {of_item} ORDER BY opened_at");
+    if state.is_none() {
+        let sql = format!(
+            "SELECT source, kind, action, payload FROM gapless.events WHERE {of_item} \
+             AND source IN ('webhook', 'snapshot') ORDER BY received_at DESC LIMIT {LOOKED_AT}"
+        );
+        let last = last_known(&reader.rows(&sql).await?);
+        (kind, state) = (last.kind, last.state);
+    }
     let events = format!(
         "SELECT event_id, source, kind, action, delivery_id, occurred_at, requested_at, received_at, \
          payload_bytes, topic, partition, offset FROM gapless.events WHERE {of_item} \
@@ -207,6 +227,89 @@ async fn read(reader: &Reader, of_item: &str) -> Result<Known> {
         gaps: reader.rows(&gaps).await?,
         events: reader.rows(&events).await?,
     })
+}
+
+/// What the last events about an item, latest first, say of one that is shown no more.
+fn last_known(events: &[Value]) -> Last {
+    let payloads: Vec<(&Value, Value)> = events
+        .iter()
+        .filter_map(|event| {
+            let payload = serde_json::from_str(event["payload"].as_str()?).ok()?;
+            Some((event, payload))
+        })
+        .collect();
+    // What a delivery tells of an end is for ever; an answer is the last word until another.
+    let told = payloads.iter().find_map(|(event, payload)| {
+        let is_of_issue = event["source"] == "webhook" && event["kind"] == "issues";
+        match event["action"].as_str().filter(|_| is_of_issue)? {
+            "deleted" => Some(("deleted", None)),
+            "transferred" => Some(("moved", new_place(&payload["changes"]))),
+            _ => None,
+        }
+    });
+    let answered = || {
+        let answers = payloads.iter();
+        let mut answers = answers.filter(|(event, _)| event["source"] == "snapshot");
+        let (_, answer) = answers.next()?;
+        match answer["status"].as_i64()? {
+            301 => Some(("moved", answer["location"].as_str().map(place_of_address))),
+            410 => Some(("deleted", None)),
+            404 => Some((
+                "out of sight: deleted, or not visible to this credential",
+                None,
+            )),
+            _ => None,
+        }
+    };
+    let Some((became, moved_to)) = told.or_else(answered) else {
+        return Last::default();
+    };
+    let mut state = json!({"became": became, "moved_to": moved_to});
+    let shown = payloads.iter().find_map(|(_, payload)| {
+        let objects = [("pull_request", "pull_request"), ("issue", "issue")];
+        objects
+            .into_iter()
+            .find_map(|(kind, name)| Some((kind, payload[name].as_object()?)))
+    });
+    let kind = shown.map(|(kind, object)| match object.get("pull_request") {
+        Some(Value::Object(_)) => "pull_request",
+        _ => kind,
+    });
+    if let Some((_, object)) = shown {
+        for name in [
+            "title",
+            "state",
+            "state_reason",
+            "created_at",
+            "updated_at",
+            "closed_at",
+        ] {
+            state[name] = object.get(name).cloned().unwrap_or_default();
+        }
+        state["author"] = object
+            .get("user")
+            .map_or(Value::Null, |user| user["login"].clone());
+    }
+    Last {
+        kind,
+        state: Some(state),
+    }
+}
+
+/// Where a transfer's `changes` say that an issue is now.
+fn new_place(changes: &Value) -> Option<String> {
+    let repository = changes["new_repository"]["full_name"].as_str()?;
+    let number = changes["new_issue"]["number"].as_i64()?;
+    Some(format!("{repository}#{number}"))
+}
+
+/// The item that an API's address names, as `OWNER/REPO#NUMBER` where it tells that.
+fn place_of_address(address: &str) -> String {
+    let place = address.rsplit_once("/repos/").and_then(|(_, rest)| {
+        let (repository, number) = rest.rsplit_once("/issues/")?;
+        Some(format!("{repository}#{number}"))
+    });
+    place.unwrap_or_else(|| address.to_owned())
 }
 
 /// Whether a value tells nothing: null, or an empty text or list.
@@ -235,6 +338,54 @@ fn words(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_moved_or_was_deleted_says_so_with_what_it_last_showed() {
+        let event = |source: &str, kind: &str, action: Option<&str>, payload: Value| json!({"source": source, "kind": kind, "action": action, "payload": payload.to_string()});
+        let issue = json!({"number": 1, "title": "T", "state": "open", "user": {"login": "ann"}});
+        let told = |action: &str, changes: Value| {
+            let payload = json!({"issue": issue, "changes": changes});
+            event("webhook", "issues", Some(action), payload)
+        };
+        let answer = |status: u16, location: Option<&str>| {
+            let payload = json!({"status": status, "location": location});
+            event("snapshot", "item", None, payload)
+        };
+        let opened = told("opened", Value::Null);
+        let changes = json!({"new_issue": {"number": 4}, "new_repository": {"full_name": "a/b"}});
+        let address = "https://api.github.com/repos/a/b/issues/4";
+        for (last, became, moved_to) in [
+            (told("transferred", changes), "moved", Some("a/b#4")),
+            (told("deleted", Value::Null), "deleted", None),
+            (answer(301, Some(address)), "moved", Some("a/b#4")),
+            (
+                answer(301, Some("/repositories/9/issues/4")),
+                "moved",
+                Some("/repositories/9/issues/4"),
+            ),
+            (answer(410, None), "deleted", None),
+        ] {
+            let known = last_known(&[answer(404, None), last.clone(), opened.clone()]);
+            let is_told = last["source"] == "webhook";
+            let known = if is_told {
+                known
+            } else {
+                last_known(&[last, opened.clone()])
+            };
+            let state = known.state.unwrap();
+            assert_eq!(known.kind, Some("issue"));
+            assert_eq!(
+                (&state["became"], &state["moved_to"]),
+                (&json!(became), &json!(moved_to))
+            );
+            assert_eq!(
+                (&state["title"], &state["state"]),
+                (&json!("T"), &json!("open"))
+            );
+            assert_eq!(state["author"], "ann");
+        }
+        assert_eq!(last_known(&[opened]), Last::default());
+    }
 
     #[test]
     fn an_item_is_an_owner_a_repository_and_a_number() {

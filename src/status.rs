@@ -37,8 +37,6 @@ struct Status {
     figures: Figures,
     #[serde(flatten)]
     log: Log,
-    /// Records that the projections have not read; none while they do not know.
-    projections_lag: Option<u64>,
     /// Attempts to fetch that GitHub denied since the start: they go on until the token, or its
     /// rights, are mended.
     denied_fetches: Option<u64>,
@@ -61,6 +59,8 @@ struct Figures {
 struct Log {
     /// Events that the processors have not committed.
     processors_lag: Option<u64>,
+    /// Records that are not yet stored with their figures.
+    projections_lag: Option<u64>,
     /// Dead letters that nobody has handled.
     dead_letters: Option<usize>,
 }
@@ -95,9 +95,13 @@ struct OpenGaps {
 
 #[derive(Serialize, Deserialize)]
 struct Freshness {
-    /// Seconds since the last event was received; none before the first.
-    last_event_seconds_ago: Option<i64>,
-    /// Accepted → row visible, of the last hour's webhooks; none where there were none.
+    /// When the last event was received, by the clock that its Gapless goes by (a demo's is
+    /// simulated); none before the first.
+    last_event_received_at: Option<String>,
+    /// Seconds since the last row of events was written, by ClickHouse's clock.
+    last_event_stored_seconds_ago: Option<i64>,
+    /// Accepted → row visible, of the last hour's webhooks, but for rows that were written again; none
+    /// where there were none.
     p50_seconds: Option<f64>,
     p99_seconds: Option<f64>,
 }
@@ -119,12 +123,16 @@ const TOTALS: &str = "SELECT toUInt32(count()) AS opened, toUInt32(countIf(NOT i
     (SELECT if(sum(known + lacking) = 0, NULL, sum(known) / sum(known + lacking)) \
      FROM gapless.completeness) AS completeness FROM gapless.gaps";
 
-const FRESHNESS: &str = "SELECT if(count() = 0, NULL, dateDiff('second', max(received_at), now64(3))) \
-    AS last_event_seconds_ago, \
+const FRESHNESS: &str = "SELECT if(count() = 0, NULL, formatDateTime(max(received_at), '%F %T', 'UTC')) \
+    AS last_event_received_at, \
+    if(count() = 0, NULL, dateDiff('second', max(stored_at), now64(3))) \
+    AS last_event_stored_seconds_ago, \
     quantileIf(0.5)(seconds, is_recent) AS p50, quantileIf(0.99)(seconds, is_recent) AS p99, \
     if(isNaN(p50), NULL, p50) AS p50_seconds, if(isNaN(p99), NULL, p99) AS p99_seconds FROM \
-    (SELECT received_at, dateDiff('millisecond', received_at, stored_at) / 1000 AS seconds, \
-     source = 'webhook' AND received_at > now64(3) - INTERVAL 1 HOUR AS is_recent FROM gapless.events)";
+    (SELECT received_at, stored_at, dateDiff('millisecond', received_at, stored_at) / 1000 AS seconds, \
+     source = 'webhook' AND received_at > now64(3) - INTERVAL 1 HOUR AND stored_at > \
+     (SELECT ifNull(max(if(is_rebuilding, now64(3), ended_at)), toDateTime64(0, 3)) FROM gapless.rebuilds \
+     WHERE table = 'events') AS is_recent FROM gapless.events)";
 
 impl StatusCommand {
     pub(crate) async fn run(self) -> Result<ExitCode> {
@@ -150,14 +158,16 @@ async fn read(run: &RunFile, data_dir: String) -> Status {
     let mut failures = Vec::new();
     let operator = told(operator, &mut failures);
     let figures = told(figures, &mut failures);
-    let log = told(log, &mut failures);
+    let mut log = told(log, &mut failures);
+    // Where Kafka does not answer: what the projections knew last.
+    let told_by_them = || metric(&operator.metrics, "gapless_projection_lag_records");
+    log.projections_lag = log.projections_lag.or_else(told_by_them);
     Status {
         data_dir,
         webhook: run.webhook_url(),
         troubles: [operator.troubles, failures].concat(),
         figures,
         log,
-        projections_lag: metric(&operator.metrics, "gapless_projection_lag_records"),
         denied_fetches: metric(&operator.metrics, "gapless_refetch_denied_total"),
         page,
     }
@@ -196,12 +206,16 @@ async fn operator(page: &str) -> Result<Operator> {
 
 async fn log(run: &RunFile) -> Result<Log> {
     let access = dlq::access(run).await?;
+    let group = gapless_projections::sink::group(&access.topics);
+    let topics = gapless_projections::sink::topics(&access.topics);
     let asked = tokio::task::spawn_blocking(move || {
         let letters = dead_letters::read(&access)?;
         let open = letters.iter().filter(|letter| letter.handled.is_none());
         anyhow::Ok(Log {
             dead_letters: Some(open.count()),
             processors_lag: Some(access.processors_lag()?),
+            // The sink itself does not know it while it waits for ClickHouse.
+            projections_lag: Some(access.lag(&group, &topics)?),
         })
     });
     asked.await?.context("Kafka cannot be asked")
@@ -252,7 +266,7 @@ fn print(status: &Status) {
     say!(
         "lag            {} events to process, {} records to show",
         count(log.processors_lag),
-        count(status.projections_lag)
+        count(log.projections_lag)
     );
     if let Some(letters) = log.dead_letters {
         say!("dead letters   {letters}");
@@ -299,8 +313,12 @@ fn print_figures(figures: &Figures) {
     let Some(freshness) = &figures.freshness else {
         return;
     };
-    if let Some(seconds) = freshness.last_event_seconds_ago {
-        say!("last event     {} ago", span(seconds));
+    if let (Some(received_at), Some(seconds)) = (
+        &freshness.last_event_received_at,
+        freshness.last_event_stored_seconds_ago,
+    ) {
+        let ago = span(seconds);
+        say!("last event     received {received_at} UTC, stored {ago} ago");
     }
     if let (Some(p50), Some(p99)) = (freshness.p50_seconds, freshness.p99_seconds) {
         say!("freshness      p50 {p50:.1} s, p99 {p99:.1} s over the last hour");

@@ -60,6 +60,18 @@ const EXCLUSIVE: &[Exclusive] = &[
         in_tests: &[],
         because: "only the ClickHouse front calls a foreign library",
     },
+    Exclusive {
+        library: "landlock",
+        users: &["gapless-clickhouse-front"],
+        in_tests: &[],
+        because: "only the ClickHouse front is confined",
+    },
+    Exclusive {
+        library: "seccompiler",
+        users: &["gapless-clickhouse-front"],
+        in_tests: &[],
+        because: "only the ClickHouse front is confined",
+    },
 ];
 
 struct Exclusive {

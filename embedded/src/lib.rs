@@ -24,7 +24,7 @@ mod stack;
 
 pub use cache::{CACHE_VARIABLE, Cache, Package};
 pub use error::Error;
-pub use gapless_clickhouse_front::Credentials;
+pub use gapless_clickhouse_front::{Confinement, Credentials};
 pub use java::find as find_java;
 pub use lock::DataDirLock;
 pub use part::{PartCommand, become_part_if_asked};

@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS `{database}`.`events` (
     `number` Nullable(Int64) COMMENT 'Number of the issue or pull request that it speaks of.',
     `hook_target_id` Nullable(Int64) COMMENT 'Id of what the hook is installed on.',
     `occurred_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'The entity\'s own time, where the payload tells one. Unit: UTC.',
-    `occurred_on` Date COMMENT 'Day of occurred_at; 1970-01-01 where the payload tells none, or one before 1990 or more than a day ahead of the receipt.',
+    `occurred_on` Date COMMENT 'Day of occurred_at; in the table 1970-01-01 where the payload tells none, or one before 1990 or more than a day ahead of the receipt.',
     `first_delivered_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'First delivery attempt, where GitHub\'s delivery list told it. Unit: UTC.',
     `requested_at` Nullable(DateTime64(3, 'UTC')) COMMENT 'Start of the API request that it answers. Unit: UTC.',
     `received_at` DateTime64(3, 'UTC') COMMENT 'When Gapless received it. Elsewhere: received. Unit: UTC.',

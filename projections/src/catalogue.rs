@@ -5,8 +5,10 @@ use crate::rollup::Rollup;
 use crate::table::Table;
 use crate::view::View;
 use crate::{
-    events, gaps, issues, issues_daily, names, pull_requests, pull_requests_daily, repositories,
+    events, gaps, issues, issues_daily, names, pull_requests, pull_requests_daily, rebuilds,
+    repositories,
 };
+use gapless_schemas::{StateTopic, Topics};
 
 /// Tables that records are written to.
 pub static TABLES: [&Table; 7] = [
@@ -29,7 +31,7 @@ pub static ROLLUPS: [&Rollup; 5] = [
 ];
 
 /// What readers see.
-pub static VIEWS: [&View; 8] = [
+pub static VIEWS: [&View; 9] = [
     &View::Of {
         table: &events::TABLE,
         named: false,
@@ -51,6 +53,7 @@ pub static VIEWS: [&View; 8] = [
         named: true,
     },
     &completeness::VIEW,
+    &rebuilds::VIEW,
     &View::Of {
         table: &pull_requests_daily::ROLLUP.table,
         named: true,
@@ -60,6 +63,23 @@ pub static VIEWS: [&View; 8] = [
         named: true,
     },
 ];
+
+/// Which of `topics` the rows of `table`, one of [`TABLES`], are made of.
+pub fn topics_of(table: &Table, topics: &Topics) -> Vec<String> {
+    use StateTopic::{Gaps, Issues, Ledger, PullRequests, Repositories};
+    let states: [(&Table, &[StateTopic]); 6] = [
+        (&pull_requests::TABLE, &[PullRequests]),
+        (&issues::TABLE, &[Issues]),
+        (&repositories::TABLE, &[Repositories]),
+        (&numbers::TABLE, &[Ledger]),
+        (&gaps::TABLE, &[Gaps]),
+        (&names::TABLE, &[PullRequests, Issues, Repositories]),
+    ];
+    match states.iter().find(|(known, _)| known.name == table.name) {
+        Some((_, states)) => states.iter().map(|state| topics.state(*state)).collect(),
+        None => vec![topics.events()],
+    }
+}
 
 /// Every table of a generation: of records, of figures, of indexes.
 pub fn tables() -> Vec<&'static Table> {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! schemas' records ──▶ views' rows (pure) ──▶ sink: steps ──▶ ClickHouse ──▶ views ──▶ readers
-//!                      events, pull_requests, issues, repositories, gaps, ledger
+//!                      events, pull_requests, issues, repositories, gaps, ledger, names
 //!                      rollups of these: pull_requests_daily, issues_daily, completeness
 //! ```
 //!
@@ -26,6 +26,7 @@ mod names;
 mod origin;
 mod pull_requests;
 mod pull_requests_daily;
+mod rebuilds;
 mod repositories;
 pub mod rollup;
 pub mod sink;

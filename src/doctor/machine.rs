@@ -3,7 +3,7 @@
 use super::Check;
 use crate::settings::{Settings, Stores};
 use crate::system::RunFile;
-use gapless_embedded::{Cache, Package, find_java};
+use gapless_embedded::{Cache, Confinement, Package, find_java};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -103,6 +103,7 @@ pub(super) fn prerequisites(settings: &Settings) -> Vec<Check> {
         Ok(java) => Check::ok("java", format!("17 or later: {}", java.display())),
         Err(error) => Check::failed("java", error.to_string()),
     }];
+    checks.push(confinement());
     let cache = match Cache::open(settings.cache_dir.clone()) {
         Ok(cache) => cache,
         Err(error) => {
@@ -144,6 +145,20 @@ pub(super) fn prerequisites(settings: &Settings) -> Vec<Check> {
         checks.push(room("cache", cache.dir(), CACHE_ROOM_MB, CACHE_ROOM_MB));
     }
     checks
+}
+
+/// How far this kernel confines the embedded ClickHouse.
+fn confinement() -> Check {
+    const NAME: &str = "confinement";
+    match Confinement::of_this_kernel().map(|confinement| confinement.shortfall()) {
+        Ok(None) => Check::ok(
+            NAME,
+            "the kernel keeps the embedded ClickHouse from running, opening and reaching anything \
+             but its own",
+        ),
+        Ok(Some(lacking)) => Check::note(NAME, lacking),
+        Err(error) => Check::note(NAME, format!("the kernel could not be asked: {error}")),
+    }
 }
 
 fn is_there(program: &str) -> bool {

@@ -42,7 +42,9 @@ pub(crate) type Live = Arc<dyn Fn(&Health) -> serde_json::Value + Send + Sync>;
 /// Under `/registry` lies the schema registry's read API, for Kafka tools, unless there is a registry
 /// of its own.
 /// `/healthz` says that the process runs; `/readyz` answers 503 and every reason, a line each, while
-/// some part cannot do its work. Neither needs more than memory, so that both answer in trouble.
+/// some part cannot do its work; `/readyz/webhook` only while no delivery can be taken in, so that
+/// nothing that leads GitHub here stops doing so for a table's sake. None of them needs more than memory,
+/// so that all answer in trouble.
 pub(super) fn router(
     places: &Places,
     address: SocketAddr,
@@ -68,14 +70,21 @@ pub(super) fn router(
         status,
         clock,
     })?;
-    let (ready, metrics) = (Arc::clone(&health), health);
+    let (ready, intake, metrics) = (Arc::clone(&health), Arc::clone(&health), health);
     let page = match places.registry_url {
         None => page.nest("/registry", gapless_registry::router(&places.topics)),
         Some(_) => page,
     };
     let all = page
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(move || async move { readiness(&ready) }))
+        .route(
+            "/readyz",
+            get(move || async move { readiness(&ready.troubles()) }),
+        )
+        .route(
+            "/readyz/webhook",
+            get(move || async move { readiness(&intake.intake_troubles()) }),
+        )
         .route("/metrics", get(move || async move { metrics.metrics() }))
         .layer(from_fn(in_time));
     Ok(guarded(all, address))
@@ -119,8 +128,7 @@ async fn in_time(request: Request, next: Next) -> Response {
     answered.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
-fn readiness(health: &Health) -> impl IntoResponse + use<> {
-    let troubles = health.troubles();
+fn readiness(troubles: &[String]) -> impl IntoResponse + use<> {
     if troubles.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())
     } else {

@@ -40,6 +40,20 @@ pub(crate) struct Health {
 }
 
 impl Health {
+    /// Why deliveries cannot be taken in, a sentence each: Kafka is all that they need.
+    pub(crate) fn intake_troubles(&self) -> Vec<String> {
+        let kafka = self.parts.iter().filter(|(name, _)| *name == "Kafka");
+        let kafka = kafka.filter_map(|(name, state)| stores::trouble(name, &state.borrow()));
+        kafka.chain(self.append_trouble()).collect()
+    }
+
+    fn append_trouble(&self) -> Option<String> {
+        let error = self.log.trouble()?;
+        Some(format!(
+            "intake: Kafka takes no events at the moment: {error}"
+        ))
+    }
+
     /// Every reason why some part cannot do its work, a sentence each.
     pub(crate) fn troubles(&self) -> Vec<String> {
         let processors = self
@@ -56,14 +70,12 @@ impl Health {
             .parts
             .iter()
             .filter_map(|(name, state)| stores::trouble(name, &state.borrow()));
-        let appends = self
-            .log
-            .trouble()
-            .map(|error| format!("intake: Kafka takes no events at the moment: {error}"));
+        let rebuilds = self.projections.borrow().rebuilds.clone();
         parts
-            .chain(appends)
+            .chain(self.append_trouble())
             .chain(processors)
             .chain(projections)
+            .chain(rebuilds.iter().map(rebuild))
             .collect()
     }
 
@@ -109,6 +121,16 @@ impl Health {
                 "Records that are not stored with their figures; missing while that is not known",
                 sink.lag,
             ),
+            (
+                "gapless_tables_rebuilding",
+                "Tables that were damaged and are written again from the log",
+                Some(sink.rebuilds.len() as u64),
+            ),
+            (
+                "gapless_rebuild_left_records",
+                "Records that are still to be read for the table that is written again now",
+                Some(sink.rebuilds.iter().map(|it| it.records_left).sum()),
+            ),
         ] {
             let Some(value) = value else { continue };
             let kind = if name.ends_with("_total") {
@@ -122,6 +144,25 @@ impl Health {
         }
         text
     }
+}
+
+/// That a table is damaged, and how far its rebuild is.
+fn rebuild(table: &projections::TableRebuild) -> String {
+    let projections::TableRebuild {
+        table,
+        reason,
+        records_read,
+        records_left,
+    } = table;
+    let all = records_read + records_left;
+    let far = match all {
+        0 => String::new(),
+        all => format!(" ({records_read} of {all} records)"),
+    };
+    format!(
+        "table {table}: damaged ({reason}), it is written again from the log{far}; until then what it \
+         shows is incomplete"
+    )
 }
 
 /// The thread of the processors.

@@ -1,5 +1,9 @@
 //! The alert rules of `grafana/provisioning/alerting` on the real engine and our tables: quiet
-//! where nothing is wrong, and firing where something is.
+//! where nothing is wrong, over half a year of organisations of every pace, and firing where
+//! something is.
+
+mod organisation;
+mod replay;
 
 use gapless_embedded::{Credentials, Embedded, Error, Options, PartCommand};
 use gapless_projections::sink::{ClickHouseOptions, prepare};
@@ -13,8 +17,9 @@ fn embedded_part() {
     gapless_embedded::become_part_if_asked();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn alerts_are_quiet_without_data_and_fire_on_what_they_are_about() {
+/// An embedded ClickHouse with our tables, and its folder. None where there is no engine, which is
+/// said on stderr.
+async fn started() -> Option<(Embedded, tempfile::TempDir)> {
     let data = tempfile::tempdir().expect("a folder");
     let options = Options {
         data_dir: data.path().to_owned(),
@@ -27,7 +32,7 @@ async fn alerts_are_quiet_without_data_and_fire_on_what_they_are_about() {
             error @ (Error::TryAgain { .. } | Error::Install { .. } | Error::UseExternal { .. }),
         ) => {
             let _ = writeln!(stderr(), "skipped: no ClickHouse to ask: {error}");
-            return;
+            return None;
         }
         Err(error) => panic!("{error}"),
     };
@@ -39,6 +44,15 @@ async fn alerts_are_quiet_without_data_and_fire_on_what_they_are_about() {
         database: "gapless".to_owned(),
     };
     prepare(&tables, 1).await.expect("the tables are made");
+    Some((embedded, data))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_are_quiet_without_data_and_fire_on_what_they_are_about() {
+    let Some((embedded, _data)) = started().await else {
+        return;
+    };
+    let writer = embedded.clickhouse_writer().clone();
     for (statements, expected) in STEPS {
         for statement in *statements {
             ask(&embedded, &writer, statement).await;
@@ -55,6 +69,73 @@ fn each_rule_fires_in_some_step() {
     let rules = rules();
     let all: BTreeSet<&str> = rules.keys().map(String::as_str).collect();
     assert_eq!(fires, all);
+}
+
+/// As GitHub makes the anchor of a heading.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    let kept: String = heading.to_lowercase().chars().filter(kept).collect();
+    kept.replace(' ', "-")
+}
+
+#[test]
+fn each_rule_links_its_steps_and_a_panel_that_exists() {
+    for (uid, rule) in alerts() {
+        let annotations = &rule["annotations"];
+        let heading = format!(
+            "{} ({})",
+            text(&rule["title"]),
+            text(&rule["labels"]["severity"])
+        );
+        let runbook = format!("$GAPLESS_DOCS_URL/alerts.md#{}", anchor(&heading));
+        assert_eq!(annotations["runbook_url"], runbook.as_str(), "{uid}");
+        // The panel of the rule's page at Grafana, and of what a contact point sends.
+        let (dashboard, panel) = (text(&rule["dashboardUid"]), &rule["panelId"]);
+        assert_eq!(annotations["__dashboardUid__"], dashboard.as_str(), "{uid}");
+        assert_eq!(annotations["__panelId__"], panel.to_string(), "{uid}");
+        let file = dashboard.trim_start_matches("gapless-");
+        let file: Value =
+            serde_json::from_str(&read(&format!("grafana/dashboards/{file}.json"))).expect("JSON");
+        assert_eq!(file["uid"], dashboard.as_str(), "{uid}");
+        let mut panels = file["panels"].as_array().expect("panels").iter();
+        assert!(
+            panels.any(|one| one["id"] == *panel),
+            "{uid}: panel {panel}"
+        );
+    }
+}
+
+#[test]
+fn the_example_of_contact_points_tells_somebody_of_every_severity() {
+    let example = read("grafana/provisioning/alerting/contact-points.yaml.example");
+    let example: Value = serde_saphyr::from_str(&example).expect("the example is YAML");
+    let points = example["contactPoints"].as_array().expect("contact points");
+    let points: BTreeSet<&str> = points
+        .iter()
+        .filter_map(|one| one["name"].as_str())
+        .collect();
+    let [policy] = example["policies"].as_array().expect("policies").as_slice() else {
+        panic!("Grafana has one policy tree");
+    };
+    let routes = policy["routes"].as_array().expect("routes");
+    for receiver in routes
+        .iter()
+        .chain([policy])
+        .map(|one| text(&one["receiver"]))
+    {
+        assert!(
+            points.contains(receiver.as_str()),
+            "{receiver} is no contact point"
+        );
+    }
+    for (uid, rule) in alerts() {
+        let severity = serde_json::json!(["severity", "=", rule["labels"]["severity"]]);
+        let told = routes.iter().filter(|route| {
+            let matchers = route["object_matchers"].as_array().expect("matchers");
+            matchers.contains(&severity)
+        });
+        assert_eq!(told.count(), 1, "{uid}");
+    }
 }
 
 #[test]
@@ -82,12 +163,22 @@ fn each_rule_has_a_heading_in_the_documentation_and_each_metric_there_exists() {
 /// What is written, and which rules fire then, by uid: each step adds to the ones before.
 const STEPS: &[(&[&str], &[&str])] = &[
     (&[], &[]),
-    // Five webhooks in these minutes of each of the last four weeks, and none today.
+    // A webhook each five minutes, in these hours of each of the last four weeks, and none since.
     (
         &[
             "INSERT INTO gapless_1.events (event_id, source, kind, host, repository_id, version, \
            received_at, stored_at) SELECT 'week' || hex(number), 'webhook', 'push', 'github.com', 1, \
-           1, now64(3) - 604800 * (1 + number % 4) - 300 AS at, at FROM numbers(20)",
+           1, now64(3) - 604800 * (1 + number % 4) - 7000 + 300 * intDiv(number, 4) AS at, at \
+           FROM numbers(124)",
+        ],
+        &[],
+    ),
+    // The same today, until 40 minutes ago.
+    (
+        &[
+            "INSERT INTO gapless_1.events (event_id, source, kind, host, repository_id, version, \
+           received_at, stored_at) SELECT 'today' || hex(number), 'webhook', 'push', 'github.com', 1, \
+           1, now64(3) - 2400 - 300 * number AS at, at FROM numbers(16)",
         ],
         &["gapless-quiet"],
     ),

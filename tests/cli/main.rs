@@ -269,6 +269,59 @@ fn recording(folder: &Path) -> PathBuf {
     path
 }
 
+/// While that is so, whoever asks for figures is told, and whoever leads deliveries here is not.
+async fn a_dropped_table_is_told_of_and_written_again(up: &Up) {
+    let operator = up.address("operator_address");
+    let folder = tempfile::tempdir().unwrap();
+    let services = up.as_services(folder.path());
+    let of = |name: &str| {
+        let found = services.iter().find(|(known, _)| *known == name);
+        found.unwrap().1.clone()
+    };
+    wait_for("no lag", || {
+        let status = up.json(&["status", "--json"])?;
+        (status["projections_lag"] == 0 && status["processors_lag"] == 0).then_some(())
+    });
+    // What was lost with ClickHouse's folder is written again first.
+    let began = Instant::now();
+    while get(format!("{operator}/readyz")).await.0 != 200 {
+        assert!(began.elapsed() < PATIENCE, "never whole: {}", up.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let dropped = client
+        .post(of("GAPLESS_CLICKHOUSE_URL"))
+        .header("X-ClickHouse-User", of("GAPLESS_CLICKHOUSE_WRITER_USER"))
+        .header("X-ClickHouse-Key", of("GAPLESS_CLICKHOUSE_WRITER_PASSWORD"))
+        .body("DROP TABLE gapless_1.pull_requests SYNC");
+    assert!(dropped.send().await.unwrap().status().is_success());
+    let began = Instant::now();
+    let told = loop {
+        let (status, told) = get(format!("{operator}/readyz")).await;
+        if status == 503 {
+            break told;
+        }
+        let is_noticed = began.elapsed() < Duration::from_secs(60);
+        assert!(is_noticed, "never noticed: {}", up.log());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    };
+    assert!(
+        told.contains("table pull_requests: damaged (it was dropped)"),
+        "{told}"
+    );
+    let (status, metrics) = get(format!("{operator}/metrics")).await;
+    assert!(status == 200 && metrics.contains("\ngapless_tables_rebuilding "));
+    while get(format!("{operator}/readyz")).await.0 != 200 {
+        assert_eq!(get(format!("{operator}/readyz/webhook")).await.0, 200);
+        assert!(began.elapsed() < PATIENCE, "never whole: {}", up.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let shown = up.json(&["show", "o/r#7", "--json"]).unwrap();
+    assert_eq!(shown["state"]["title"], "A title");
+    let status = up.json(&["status", "--json"]).unwrap();
+    assert_eq!(status["troubles"], json!([]));
+}
+
 /// One life of one data folder, in order: what each step needs takes seconds to start.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_accepted_is_shown_survives_a_stop_and_is_there_after_the_next_start() {
@@ -388,6 +441,8 @@ async fn what_was_accepted_is_shown_survives_a_stop_and_is_there_after_the_next_
     assert_eq!(shown["state"]["author"], "alice");
     let sent = run(folder, &["send", file.to_str().unwrap()]);
     assert!(sent.status.success(), "{}", errors(&sent));
+
+    a_dropped_table_is_told_of_and_written_again(&up).await;
 
     // Another Gapless, on these as services of their own, where something is wrong with them.
     let other = tempfile::tempdir().unwrap();

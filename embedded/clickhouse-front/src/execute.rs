@@ -219,32 +219,42 @@ impl Executor {
     }
 
     fn run(&self, mut job: Job, reply: &mut Reply) -> Result<(), Exception> {
+        let mut is_select = None;
+        if let (Some(judge), Access::Read) = (&self.judge, job.access) {
+            let bare = || {
+                let connection = self.engine.connect()?;
+                self.prepare(&connection, &job, &[])?;
+                Ok(connection)
+            };
+            let judged = judge.judge(bare, &job.sql, &job.parameters)?;
+            let Judged {
+                sql,
+                format,
+                is_select: judged,
+            } = judged;
+            job.sql = sql.into_bytes();
+            reply.format = format.unwrap_or_else(|| job.default_format.clone());
+            is_select = Some(judged);
+        }
         let connection = self.engine.connect()?;
-        self.prepare(&connection, &job)?;
+        self.prepare(&connection, &job, &job.settings)?;
         if let Some(data) = job.data.take() {
             let statistics = insert(&connection, &job, data)?;
             reply.send_head(None, statistics);
             return Ok(());
         }
-        let is_select = match (&self.judge, job.access) {
-            (Some(judge), Access::Read) => {
-                let judged = judge.judge(&connection, &job.sql, &job.parameters)?;
-                let Judged {
-                    sql,
-                    format,
-                    is_select,
-                } = judged;
-                job.sql = sql.into_bytes();
-                reply.format = format.unwrap_or_else(|| job.default_format.clone());
-                is_select
-            }
-            _ => matches!(sql::classify(&job.sql), Statement::Select),
-        };
+        let is_select =
+            is_select.unwrap_or_else(|| matches!(sql::classify(&job.sql), Statement::Select));
         select(&connection, &job, is_select, reply)
     }
 
-    /// Gives the session its database, its settings and, last, its bounds: what comes last holds.
-    fn prepare(&self, connection: &Connection, job: &Job) -> Result<(), Exception> {
+    /// Gives the session its database, these settings and, last, its bounds: what comes last holds.
+    fn prepare(
+        &self,
+        connection: &Connection,
+        job: &Job,
+        asked: &[(String, String)],
+    ) -> Result<(), Exception> {
         let run = |sql: String| connection.query(sql.as_bytes(), "Null", &[]).map(drop);
         let database = match job.access {
             Access::Read => readers_database(&job.database)?,
@@ -253,7 +263,7 @@ impl Executor {
         if !database.is_empty() {
             run(format!("USE {}", quoted(database, '`')))?;
         }
-        let mut settings = Vec::with_capacity(job.settings.len() + 16);
+        let mut settings = Vec::with_capacity(asked.len() + 16);
         if job.access == Access::Read {
             // The engine cannot cancel what has not begun to answer: a reader who went away must
             // not hold its slot for ever.
@@ -262,7 +272,7 @@ impl Executor {
             settings.push(format!("max_threads = {}", self.reader_threads));
         }
         settings.extend(
-            job.settings
+            asked
                 .iter()
                 .filter(|(name, value)| job.access != Access::Read || !self.is_more(name, value))
                 .map(|(name, value)| format!("{} = {}", quoted(name, '`'), quoted(value, '\''))),

@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
@@ -22,8 +23,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// This many connections stay that are not the writer's; for each one more, the oldest ends.
+/// This many connections stay that are not the writer's. For each one more a reader's ends, the oldest;
+/// else the oldest of those that have not said whose they are, if it had [`SAYS_WITHIN`] to do so: the
+/// writer's own new connection is among them.
 const GUESTS_MAX: usize = 256;
+/// And this many in any case.
+const GUESTS_MAX_EVER: usize = 4_096;
+const SAYS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Listens for connections that tell of their flushes.
 pub(crate) struct Listener {
@@ -40,9 +46,11 @@ pub(crate) struct Connection {
 }
 
 /// How long a connection stays.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Stay {
+    began: Instant,
     is_the_writers: AtomicBool,
+    is_a_readers: AtomicBool,
     has_ended: AtomicBool,
     /// Of the connection's task.
     task: AtomicWaker,
@@ -67,6 +75,11 @@ impl Flushes {
     pub(crate) fn are_the_writers(&self) {
         self.stay.is_the_writers.store(true, Ordering::Relaxed);
     }
+
+    /// A reader has shown its password here: the connection makes room for others.
+    pub(crate) fn are_a_readers(&self) {
+        self.stay.is_a_readers.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Listener {
@@ -80,7 +93,13 @@ impl Listener {
 
     /// Takes one more guest in, and has the oldest ones go.
     fn take_in(&mut self) -> Arc<Stay> {
-        let stay = Arc::new(Stay::default());
+        let stay = Arc::new(Stay {
+            began: Instant::now(),
+            is_the_writers: AtomicBool::new(false),
+            is_a_readers: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
+            task: AtomicWaker::new(),
+        });
         self.guests.push_back(Arc::downgrade(&stay));
         if self.guests.len() > GUESTS_MAX {
             self.guests.retain(|guest| {
@@ -89,12 +108,25 @@ impl Listener {
             });
         }
         while self.guests.len() > GUESTS_MAX {
-            if let Some(oldest) = self.guests.pop_front().and_then(|it| it.upgrade()) {
-                oldest.has_ended.store(true, Ordering::Release);
-                oldest.task.wake();
+            let Some(at) = self.to_end() else { break };
+            if let Some(guest) = self.guests.remove(at).and_then(|it| it.upgrade()) {
+                guest.has_ended.store(true, Ordering::Release);
+                guest.task.wake();
             }
         }
         stay
+    }
+
+    /// Which of the guests makes room, if one has to.
+    fn to_end(&self) -> Option<usize> {
+        let is_a_readers = |stay: &Arc<Stay>| stay.is_a_readers.load(Ordering::Relaxed);
+        let a_readers = self
+            .guests
+            .iter()
+            .position(|guest| guest.upgrade().as_ref().is_none_or(is_a_readers));
+        let oldest = self.guests.front()?.upgrade();
+        let had_its_time = oldest.is_none_or(|it| it.began.elapsed() > SAYS_WITHIN);
+        a_readers.or_else(|| (had_its_time || self.guests.len() > GUESTS_MAX_EVER).then_some(0))
     }
 }
 
@@ -104,6 +136,9 @@ impl axum::serve::Listener for Listener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, address) = axum::serve::Listener::accept(&mut self.listener).await;
+        // An answer's head and rows come apart: the rows would wait until the client has
+        // acknowledged the head, which it puts off. Where it cannot be set, they do.
+        let _ = stream.set_nodelay(true);
         let connection = Connection {
             stream,
             flushed: watch::Sender::new(()),

@@ -108,6 +108,7 @@ async fn begin(
             &front.writer_slots
         }
         Access::Read => {
+            flushes.are_a_readers();
             check_reader(&asked, &body)?;
             &front.reader_slots
         }

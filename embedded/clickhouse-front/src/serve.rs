@@ -95,7 +95,11 @@ pub fn run_with(options: Options, layers: Layers) -> Result<(), Error> {
     // Once confined, the process makes no socket any more.
     let listen = options.listen;
     let listener = std::net::TcpListener::bind(listen)
-        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+        .and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            rustix::net::listen(&listener, CONNECTIONS_WAITING)?;
+            Ok(listener)
+        })
         .map_err(|reason| Error::Listen { listen, reason })?;
     let engine = load(&options, layers)?;
     let started = |e: crate::exception::Exception| Error::DataDir {
@@ -156,6 +160,10 @@ pub fn run_with(options: Options, layers: Layers) -> Result<(), Error> {
     tracing::info!(all_threads_ended, "the ClickHouse engine stopped");
     served
 }
+
+/// Connections that wait to be taken in. One more would be dropped by the kernel, and its client
+/// would try again after a second, the writer as well as others.
+const CONNECTIONS_WAITING: i32 = 1024;
 
 /// Parsing and judging a reader's statement, too, takes what time the writer leaves. Only more
 /// courtesy needs no privilege, and there is no way back: hence threads of their own.

@@ -417,7 +417,11 @@ impl Item {
             |turn: &&Turn| matches!(turn.kind, TransitionKind::Closed | TransitionKind::Reopened);
         let last = turns.iter().rev().find(openness);
         let contested = self.headline.contested();
-        match last.filter(|last| contested.is_some_and(|it| last.at >= it.entity_time)) {
+        // A closing stands at its `closed_at`, a second or so beside the second of its change.
+        let is_then = |last: &&Turn| {
+            contested.is_some_and(|stamp| last.at.plus_seconds(2) >= stamp.entity_time)
+        };
+        match last.filter(is_then) {
             Some(last) if last.kind == TransitionKind::Closed => {
                 (Some("closed".to_owned()), shown.closed_at.or(Some(last.at)))
             }
@@ -458,7 +462,7 @@ impl Item {
             |turn: &&Turn| matches!(turn.kind, TransitionKind::Closed | TransitionKind::Reopened);
         let first = turns.iter().find(openness)?;
         let is_first_word = first.at <= heard_at.plus_seconds(FIRST_WORD_SECONDS);
-        (first.kind == TransitionKind::Reopened && is_first_word).then(|| Turn {
+        (first.kind == TransitionKind::Reopened && is_first_word).then_some(Turn {
             kind: TransitionKind::Closed,
             at: first.at,
             actor: None,

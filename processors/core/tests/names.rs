@@ -46,6 +46,10 @@ fn reviewed(time: &str, id: i64, who: Value, state: &str, author: Value) -> Even
     let event = "pull_request_review.submitted";
     delivery(event, time, json!({"review": review}), |shown| {
         shown["user"] = author.clone();
+        // What else names people is not of interest here.
+        for lacking in ["assignees", "requested_reviewers", "merged_by"] {
+            shown.as_object_mut().unwrap().remove(lacking);
+        }
     })
 }
 
@@ -250,12 +254,15 @@ fn a_date_out_of_range_is_unknown_and_what_it_is_of_is_there() {
         (shown["created_at"], shown["updated_at"]) = (odd.into(), odd.into());
         (shown["state"], shown["closed_at"]) = ("closed".into(), odd.into());
         let first = webhook("issues.closed", "11:00:00", json!({"issue": shown}));
-        let Some(Record::Issue(record)) = record(&[first.clone()], Kind::Issue, "3") else {
+        let Some(Record::Issue(record)) = record(std::slice::from_ref(&first), Kind::Issue, "3")
+        else {
             panic!("{odd}: an issue")
         };
         assert_eq!((record.created_at, record.closed_at), (None, None), "{odd}");
         assert_eq!(record.state.as_deref(), Some("closed"), "{odd}");
-        let Some(Record::Ledger(block)) = told::record(&[first.clone()], Kind::Ledger, "0") else {
+        let Some(Record::Ledger(block)) =
+            told::record(std::slice::from_ref(&first), Kind::Ledger, "0")
+        else {
             panic!("{odd}: a block")
         };
         assert_eq!(

@@ -316,7 +316,7 @@ fn what_is_taken_out_is_said_and_its_item_is_asked_about_until_an_answer_can_be_
         if expected.is_none() {
             continue;
         }
-        assert!(unread(&[damaged.clone()]), "{what}");
+        assert!(unread(std::slice::from_ref(&damaged)), "{what}");
         let readable = |time| {
             let payload = json!({"status": 200, "issue": issue(7, "11:00:00"), "timeline": []});
             snapshot(7, time, payload)

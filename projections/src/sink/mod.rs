@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! service (Kafka) ──Record──▶ Projector (pure) ──Step──▶ Store: ClickHouse, or Memory in simulations
+//! upkeep: notices where ClickHouse has lost something of that, and writes it again
 //! ```
 
 mod buffer;
@@ -10,9 +11,10 @@ mod memory;
 mod projector;
 mod service;
 mod step;
+mod upkeep;
 
 pub use clickhouse::{ClickHouse, ClickHouseOptions, SetupError, make_live, prepare};
 pub use memory::Memory;
 pub use projector::{Batch, Bounds, Offsets, Projector, Record, Refused};
-pub use service::{CrashPoint, Error, Options, Phase, Status, run};
+pub use service::{CrashPoint, Error, Options, Phase, Status, TableRebuild, group, run, topics};
 pub use step::{Recompute, Step, StepKind, Store, StoreError};

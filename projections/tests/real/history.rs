@@ -246,10 +246,10 @@ pub(crate) enum Fact {
 }
 
 impl Fact {
-    fn topic(&self) -> String {
-        let state = |topic| topics().state(topic);
+    fn topic(&self, topics: &Topics) -> String {
+        let state = |topic| topics.state(topic);
         match self {
-            Self::Event(_) => topics().events(),
+            Self::Event(_) => topics.events(),
             Self::PullRequest(_) => state(StateTopic::PullRequests),
             Self::Issue(_) => state(StateTopic::Issues),
             Self::Repository(_) => state(StateTopic::Repositories),
@@ -288,7 +288,11 @@ impl Fact {
             Self::Event(event) => topics.partition_of_event(event),
             _ => topics.partition_of_repository(HOST, REPOSITORY_ID),
         };
-        (self.topic(), partition, self.value(&Codec::embedded()))
+        (
+            self.topic(topics),
+            partition,
+            self.value(&Codec::embedded()),
+        )
     }
 
     /// Its version, as a record at `offset` has it.
@@ -315,7 +319,7 @@ pub(crate) fn steps(facts: &[(i64, Fact)]) -> Vec<Step> {
     let (codec, mut projector) = (Codec::embedded(), projector());
     for (offset, fact) in facts {
         let value = fact.value(&codec);
-        let topic = fact.topic();
+        let topic = fact.topic(&topics());
         let record = Record {
             topic: &topic,
             partition: 2,

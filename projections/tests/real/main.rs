@@ -1,5 +1,6 @@
 //! The tables and the sink on the real ClickHouse engine.
 
+mod damage;
 mod front;
 mod gate;
 mod history;

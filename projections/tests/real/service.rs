@@ -12,12 +12,13 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use std::time::{Duration, SystemTime};
+use tempfile::TempDir;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn options(kafka: &str, clickhouse: ClickHouseOptions) -> Options {
+pub(crate) fn options(kafka: &str, clickhouse: ClickHouseOptions) -> Options {
     Options {
         bootstrap: kafka.to_owned(),
         client_settings: Vec::new(),
@@ -28,14 +29,14 @@ fn options(kafka: &str, clickhouse: ClickHouseOptions) -> Options {
 }
 
 /// A running sink.
-struct Sink {
-    status: watch::Receiver<Status>,
+pub(crate) struct Sink {
+    pub(crate) status: watch::Receiver<Status>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), gapless_projections::sink::Error>>,
 }
 
 impl Sink {
-    fn start(options: Options) -> Self {
+    pub(crate) fn start(options: Options) -> Self {
         let (sender, status) = watch::channel(Status::default());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(run(options, Codec::embedded(), sender, async {
@@ -44,17 +45,23 @@ impl Sink {
         Self { status, stop, task }
     }
 
-    async fn until(&mut self, what: &str, holds: impl FnMut(&Status) -> bool) {
+    pub(crate) async fn until(&mut self, what: &str, holds: impl FnMut(&Status) -> bool) {
         let waited = tokio::time::timeout(PATIENCE, self.status.wait_for(holds)).await;
         waited
             .unwrap_or_else(|_| panic!("{what} never came"))
             .unwrap();
     }
 
-    async fn stop(self) -> Status {
+    pub(crate) async fn stop(self) -> Status {
         self.stop.send(()).unwrap();
         self.task.await.unwrap().unwrap();
         self.status.borrow().clone()
+    }
+
+    /// Ends at once, wherever it is.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
     }
 }
 
@@ -74,7 +81,57 @@ async fn a_sink_without_clickhouse_says_so_and_still_ends_when_asked() {
     assert_eq!(sink.stop().await.phase, Phase::Stopped);
 }
 
-async fn produce(producer: &FutureProducer, topics: &Topics, facts: &[Fact]) {
+/// Kafka and ClickHouse, running, in a folder of their own; none where they cannot be had, which is
+/// said.
+pub(crate) async fn services() -> Option<(Embedded, TempDir)> {
+    let fetched = tokio::task::spawn_blocking(|| {
+        let cache = Cache::open(None)?;
+        cache.kafka().and_then(|_| cache.clickhouse_engine())
+    });
+    if let Err(error) = fetched.await.unwrap() {
+        eprintln!("SKIPPED: Kafka or ClickHouse cannot be fetched: {error}");
+        return None;
+    }
+    let data = tempfile::tempdir().unwrap();
+    let embedded = Embedded::start(gapless_embedded::Options {
+        data_dir: data.path().to_owned(),
+        cache_dir: None,
+        part_command: PartCommand::this_test("embedded_part").unwrap(),
+    })
+    .await
+    .unwrap();
+    Some((embedded, data))
+}
+
+/// Where a sink of a database of its own writes.
+pub(crate) fn database(embedded: &Embedded, name: &str) -> ClickHouseOptions {
+    let writer = embedded.clickhouse_writer();
+    ClickHouseOptions {
+        url: embedded.clickhouse_url(),
+        user: writer.user.clone(),
+        password: writer.password.clone(),
+        database: name.to_owned(),
+    }
+}
+
+/// Makes `topics`; returns who writes into them.
+pub(crate) async fn producer(embedded: &Embedded, topics: &Topics) -> FutureProducer {
+    let mut config: ClientConfig = embedded.kafka_settings().into_iter().collect();
+    config.set("bootstrap.servers", embedded.kafka_bootstrap());
+    let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
+    let specs = topics.specs();
+    let new: Vec<NewTopic<'_>> = specs
+        .iter()
+        .map(|spec| NewTopic::new(&spec.name, spec.partitions, TopicReplication::Fixed(1)))
+        .collect();
+    let made = admin.create_topics(&new, &AdminOptions::new());
+    for made in made.await.unwrap() {
+        made.unwrap();
+    }
+    config.create().unwrap()
+}
+
+pub(crate) async fn produce(producer: &FutureProducer, topics: &Topics, facts: &[Fact]) {
     for fact in facts {
         let (topic, partition, value) = fact.record(topics);
         let record = FutureRecord::<(), _>::to(&topic)
@@ -102,49 +159,18 @@ fn now() -> Timestamp {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_in_kafka_is_soon_in_the_views_through_restarts_and_rebalances() {
-    let fetched = tokio::task::spawn_blocking(|| {
-        let cache = Cache::open(None)?;
-        cache.kafka().and_then(|_| cache.clickhouse_engine())
-    });
-    if let Err(error) = fetched.await.unwrap() {
-        eprintln!("SKIPPED: Kafka or ClickHouse cannot be fetched: {error}");
+    let Some((embedded, _data)) = services().await else {
         return;
-    }
-    let data = tempfile::tempdir().unwrap();
-    let embedded = Embedded::start(gapless_embedded::Options {
-        data_dir: data.path().to_owned(),
-        cache_dir: None,
-        part_command: PartCommand::this_test("embedded_part").unwrap(),
-    })
-    .await
-    .unwrap();
-    let kafka = embedded.kafka_bootstrap();
-    let writer = embedded.clickhouse_writer();
-    let clickhouse = ClickHouseOptions {
-        url: embedded.clickhouse_url(),
-        user: writer.user.clone(),
-        password: writer.password.clone(),
-        database: "gapless".into(),
     };
-    let mut options = options(&kafka, clickhouse.clone());
-    options.client_settings = embedded.kafka_settings();
+    let kafka = embedded.kafka_bootstrap();
+    let clickhouse = database(&embedded, "gapless");
+    let options = Options {
+        client_settings: embedded.kafka_settings(),
+        ..options(&kafka, clickhouse.clone())
+    };
     let topics = &options.topics;
-    let mut config: ClientConfig = embedded.kafka_settings().into_iter().collect();
-    config.set("bootstrap.servers", &kafka);
-    let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
     let specs = topics.specs();
-    let new: Vec<NewTopic<'_>> = specs
-        .iter()
-        .map(|spec| NewTopic::new(&spec.name, spec.partitions, TopicReplication::Fixed(1)))
-        .collect();
-    for made in admin
-        .create_topics(&new, &AdminOptions::new())
-        .await
-        .unwrap()
-    {
-        made.unwrap();
-    }
-    let producer: FutureProducer = config.create().unwrap();
+    let producer = producer(&embedded, topics).await;
     let client = clickhouse.client();
     let count = "SELECT count() FROM gapless.events";
 
@@ -264,7 +290,6 @@ async fn what_is_in_kafka_is_soon_in_the_views_through_restarts_and_rebalances()
         client.query(&drop).execute().await.unwrap();
     }
     let mut fourth = Sink::start(options.clone());
-    fourth.until("a batch", |status| status.batches > 0).await;
     until_rows(&client, count, &["762"]).await;
     until_rows(&client, daily, &["acme/hammer\t1"]).await;
 

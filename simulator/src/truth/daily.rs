@@ -10,7 +10,7 @@
 //! as closed on the day of its creation; what was created at a time that cannot be true counts
 //! nowhere.
 
-use super::{ItemTruth, TransitionKind, Truth};
+use super::{IssueTruth, ItemTruth, PullRequestTruth, TransitionKind, Truth};
 use gapless_schemas::Timestamp;
 use std::collections::BTreeMap;
 
@@ -294,6 +294,25 @@ fn waits(item: &ItemTruth, opened_as_draft: bool) -> Vec<Wait> {
     }
     waits.extend(since.map(|from| (from, None)));
     waits
+}
+
+impl PullRequestTruth {
+    /// The day since which it has waited, open and no draft, without a break.
+    pub fn waiting_since(&self) -> Option<i32> {
+        waiting_since(&self.item, self.opened_as_draft)
+    }
+}
+
+impl IssueTruth {
+    /// The day since which it has been open without a break.
+    pub fn waiting_since(&self) -> Option<i32> {
+        waiting_since(&self.item, false)
+    }
+}
+
+fn waiting_since(item: &ItemTruth, opened_as_draft: bool) -> Option<i32> {
+    let (since, until) = waits(item, opened_as_draft).pop()?;
+    until.is_none().then_some(since)
 }
 
 /// By day, by how much it changes whether it has waited for each of [`WAITING_DAYS`].

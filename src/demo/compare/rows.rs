@@ -178,6 +178,7 @@ fn pull_request_row(pull: &PullRequestTruth, repository: &RepositoryTruth) -> Ro
         ("reviewers", list(pull.reviewers())),
         ("review_decision", pull.review_decision().into()),
         ("waiting_for", pull.waiting_for().into()),
+        ("waiting_since", day(pull.waiting_since())),
     ]));
     columns
 }
@@ -188,6 +189,7 @@ fn issue_row(issue: &IssueTruth, repository: &RepositoryTruth) -> Row {
         ("issue_id", issue.id.into()),
         ("state_reason", issue.state_reason.into()),
         ("close_seconds", issue.close_seconds().into()),
+        ("waiting_since", day(issue.waiting_since())),
     ]));
     columns
 }
@@ -203,6 +205,10 @@ fn day_row(key: &DayKey, repository: &RepositoryTruth) -> Row {
         ("owner", repository.owner.clone().into()),
         ("repository_presence", "alive".into()),
     ])
+}
+
+fn day(day: Option<i32>) -> Value {
+    day.map(crate::demo::day_text).into()
 }
 
 fn time(at: Timestamp) -> Value {

@@ -321,7 +321,7 @@ async fn the_reader_reads(writer: &Client, reader: &Client) {
         ("SELECT 1 // '\n, file('/etc/passwd') -- '", "497"),
         // The engine refuses settings of the whole query, and not those of one inside it.
         ("SELECT 1 SETTINGS readonly = 0", "164"),
-        ("SELECT 1 SETTINGS max_threads = 1", "164"),
+        ("SELECT 1 SETTINGS max_memory_usage = 0", "164"),
         (
             "SELECT (SELECT formatRow('Template', 1) SETTINGS format_template_row = '/etc/passwd')",
             "497",

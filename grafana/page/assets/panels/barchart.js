@@ -17,6 +17,8 @@ export function barchart(panel, body) {
       axisLabel: { color: theme.muted, fontSize: 12, hideOverlap: !lies, width: lies ? 150 : undefined, overflow: lies ? 'truncate' : undefined },
     };
     const value = valueAxis(theme, {
+      // Room for the values above the highest bar.
+      boundaryGap: lies ? undefined : [0, '8%'],
       min: all[0]?.config.min ?? 0, name: lies ? undefined : all[0]?.config.custom.axisLabel,
       minInterval: shown.every((one) => one.config.unit === 'none') ? 1 : undefined,
       ...(all[0]?.config.unit === 's' ? durationAxis(data.rows.flatMap((row) => shown.map((one) => row[one.at]))) : {}),

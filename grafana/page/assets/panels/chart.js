@@ -40,19 +40,20 @@ export function tooltip(content, trigger = 'axis') {
 }
 
 /** Ticks that people count durations in, in seconds. */
-const DURATION_TICKS = [0.1, 1, 10, 60, 600, 3600, 6 * 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400];
-const COARSE_TICKS = [0.1, 1, 60, 3600, 86400, 30 * 86400, 365 * 86400];
+const DURATION_TICKS = [0.1, 1, 10, 60, 600, 3600, 6 * 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400, 3650 * 86400];
+const COARSE_TICKS = [0.1, 1, 60, 3600, 86400, 30 * 86400, 365 * 86400, 3650 * 86400];
 
 /** Where a value lies on a logarithmic axis. */
 export const onLog = (value) => (value === null ? null : Math.log10(Math.max(value, DURATION_TICKS[0])));
 
 /** A logarithmic axis over durations: its ends are ticks, and so few that each has its label. */
 export function logAxis(values) {
-  const positive = values.filter((value) => value > 0);
+  const positive = values.filter((value) => value > 0).map((value) => Math.max(value, DURATION_TICKS[0]));
   const within = (ticks) => {
-    const first = Math.max(0, ticks.findLastIndex((one) => one <= Math.min(...positive)));
+    const first = ticks.findLastIndex((one) => one <= Math.min(...positive));
     const last = ticks.findIndex((one) => one >= Math.max(...positive));
-    return ticks.slice(Math.min(first, (last < 0 ? ticks.length : last) - 1), last < 0 ? undefined : last + 1);
+    const end = Math.max(1, last < 0 ? ticks.length - 1 : last);
+    return ticks.slice(Math.max(0, Math.min(first, end - 1)), end + 1);
   };
   let ticks = positive.length ? within(DURATION_TICKS) : [1, 60];
   if (ticks.length > 6) ticks = within(COARSE_TICKS);
@@ -62,7 +63,7 @@ export function logAxis(values) {
 
 /** Ends and steps of an even axis over durations, round in the unit that suits the greatest. */
 export function durationAxis(values) {
-  const greatest = Math.max(...values, 0);
+  const greatest = Math.max(...values, 0) || 4;
   const [by] = durationUnit(greatest);
   const rough = Math.max(greatest / by, 0.001) / 4;
   const power = 10 ** Math.floor(Math.log10(rough));

@@ -53,7 +53,7 @@ fn keep(name: &str, screenshot: &str) {
 const CLIPPED: &str = "(() => {
     const wide = document.documentElement.clientWidth;
     const found = [...document.querySelectorAll('button, a, h2, .stat-value, .chart, .legend, td')];
-    const inside = (one) => !one.closest('.scroll, .tabs, .skip, .unseen');
+    const inside = (one) => !one.closest('.scroll, .skip, .unseen');
     const out = found.filter((one) => inside(one) && one.getClientRects().length
         && (one.getBoundingClientRect().right > wide + 1 || one.getBoundingClientRect().left < -1));
     const cut = [...document.querySelectorAll('.panel-stat, .panel-text')].filter((one) => {
@@ -78,10 +78,10 @@ async fn every_dashboard_is_whole_at_every_width_in_both_themes() {
         for dashboard in library.dashboards() {
             let uid = &dashboard.uid;
             // One load; then the window and the system's theme change under the open page.
-            browser.look(1440, 900, "light");
+            browser.look(1600, 900, "light");
             browser.open(&format!("{address}/d/{uid}"));
             for theme in ["light", "dark"] {
-                for width in [1440, 768, 360, 320] {
+                for width in [1600, 768, 390, 320] {
                     let name = format!("{uid}-{width}-{theme}.png");
                     browser.look(width, 900, theme);
                     browser.evaluate(PAINTED);
@@ -207,6 +207,77 @@ async fn the_keyboard_reaches_every_control_and_a_chart_has_a_table_and_a_csv() 
         assert!(label.as_str().is_some_and(|text| text.contains("last: Opened")), "{label}");
         let csv = "import('/assets/format.js').then((one) => one.csv({columns: [{name: 'time', kind: 'time'}, {name: 'a,b', kind: 'string'}, {name: 'n', kind: 'number'}], rows: [[86400000, 'o\"x', 1], [0, null, 0.5]]}))";
         assert_eq!(browser.evaluate(csv), Value::from("time,\"a,b\",n\r\n1970-01-02,\"o\"\"x\",1\r\n1970-01-01,,0.5\r\n"));
+        assert_eq!(browser.complaints, Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn durations_ranges_and_names_are_written_as_they_are_read() {
+    let Some(address) = served(crate::empty().await).await else {
+        return;
+    };
+    in_browser(address, |browser, address| {
+        browser.open(&format!("{address}/d/gapless-overview"));
+        // Seconds in the unit that suits them: never "0.0 h", never a day for 29 hours.
+        for (seconds, written) in [
+            ("0", "0 s"),
+            ("1", "1 s"),
+            ("0.25", "0.3 s"),
+            ("89", "89 s"),
+            ("90", "1.5 min"),
+            ("5399", "90.0 min"),
+            ("5400", "1.5 h"),
+            ("104400", "29.0 h"),
+            ("129600", "1.5 d"),
+            ("31536000", "365.0 d"),
+        ] {
+            let asked = format!(
+                "import('/assets/format.js').then((one) => one.text({seconds}, {{kind: 'number', config: {{unit: 's', decimals: 1}}}}))"
+            );
+            assert_eq!(browser.evaluate(&asked), written, "{seconds}");
+        }
+        for (range, written) in [
+            ("'now-26w/w', 'now'", "Last 26 weeks"),
+            ("'now-1y', 'now'", "Last year"),
+            ("'now-3M/M', 'now'", "Last 3 months"),
+            ("'now-36h', 'now'", "Last 36 hours"),
+            ("'2026-01-01', '2026-02-01'", "2026-01-01 to 2026-02-01"),
+        ] {
+            let asked = format!("import('/assets/controls/range.js').then((one) => one.label({range}))");
+            assert_eq!(browser.evaluate(&asked), written, "{range}");
+        }
+        for (names, written) in [
+            ("['acme/api', 'acme/web', '']", "api"),
+            ("['acme/api', 'acme-labs/web']", "acme/api"),
+            ("['acme/api', 'acme']", "acme/api"),
+        ] {
+            let asked = format!("import('/assets/field.js').then((one) => one.shortNames({names})('acme/api'))");
+            assert_eq!(browser.evaluate(&asked), written, "{names}");
+        }
+        // Ends and ticks of axes: a tick each unit people count in, and none in between.
+        for (axis, values, ends) in [
+            ("logAxis", "[33 * 60, 1900, 8 * 86400]", "600 2592000"),
+            ("logAxis", "[0, 40]", "10 60"),
+            ("logAxis", "[]", "1 60"),
+            ("logAxis", "[0.4, 2]", "0.1 10"),
+            ("logAxis", "[0.05, 0.08]", "0.1 1"),
+            ("logAxis", "[5, 500 * 86400]", "1 315360000"),
+            ("durationAxis", "[3 * 3600, 9 * 3600]", "2 36000"),
+            ("durationAxis", "[0]", "4 4"),
+            ("durationAxis", "[58 * 86400, 170 * 86400]", "4 17280000"),
+        ] {
+            let asked = format!(
+                "import('/assets/panels/chart.js').then((one) => {{
+                    const axis = one.{axis}({values});
+                    const round = (value) => Number((10 ** value).toPrecision(6));
+                    return axis.interval
+                        ? `${{Math.round(axis.max / axis.interval)}} ${{Math.round(axis.max)}}`
+                        : `${{round(axis.min)}} ${{round(axis.max)}}`;
+                }})"
+            );
+            assert_eq!(browser.evaluate(&asked), ends, "{axis} {values}");
+        }
         assert_eq!(browser.complaints, Vec::<String>::new());
     })
     .await;

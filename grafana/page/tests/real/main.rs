@@ -3,6 +3,7 @@
 //!
 //! Where the engine or a browser cannot be had, the tests say so on stderr and pass.
 
+mod agreement;
 mod browser;
 mod devtools;
 mod figures;

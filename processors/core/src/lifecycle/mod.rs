@@ -100,7 +100,7 @@ impl Lifecycle {
     ) {
         let stamp = Stamp::new(event, at);
         let telling = Telling {
-            at: stamp.entity_time,
+            at: event.in_range(Some(at)).unwrap_or(event.as_of()),
             kind,
             hook: hook(event),
             event: stamp.event,

@@ -58,11 +58,13 @@ const ODD_FIELDS_MAX: usize = 100;
 
 /// Kinds of webhooks that some entity interprets. Others may carry the same objects, and what can be
 /// read of these counts.
-const INTERPRETED: [&str; 9] = [
+const INTERPRETED: [&str; 11] = [
     "discussion",
     "discussion_comment",
     "issue_comment",
     "issues",
+    "label",
+    "milestone",
     "pull_request",
     "pull_request_review",
     "pull_request_review_comment",

@@ -80,19 +80,25 @@ impl Access {
     /// # Errors
     /// Where Kafka does not answer.
     pub fn processors_lag(&self) -> Result<u64, KafkaError> {
-        let group = group(&self.topics);
-        let own = [
-            ("group.id", group.as_str()),
-            ("enable.auto.commit", "false"),
-        ];
+        self.lag(&group(&self.topics), &[self.topics.events()])
+    }
+
+    /// Records of `topics` that `group` has not committed; what compaction took counts as well. Blocks.
+    ///
+    /// # Errors
+    /// Where Kafka does not answer.
+    pub fn lag(&self, group: &str, topics: &[String]) -> Result<u64, KafkaError> {
+        let own = [("group.id", group), ("enable.auto.commit", "false")];
         let consumer: BaseConsumer = self.client(&own).create()?;
-        let topic = self.topics.events();
         let mut partitions = TopicPartitionList::new();
-        partitions.add_partition_range(&topic, 0, self.topics.partitions - 1);
+        for topic in topics {
+            partitions.add_partition_range(topic, 0, self.topics.partitions - 1);
+        }
         let committed = consumer.committed_offsets(partitions, ANSWER)?;
         let mut lag = 0;
         for element in committed.elements() {
-            let (low, high) = consumer.fetch_watermarks(&topic, element.partition(), ANSWER)?;
+            let (topic, partition) = (element.topic(), element.partition());
+            let (low, high) = consumer.fetch_watermarks(topic, partition, ANSWER)?;
             let next = match element.offset() {
                 Offset::Offset(offset) => offset,
                 _ => low,

@@ -17,8 +17,8 @@ impl DeadLetterCounts {
             let Output::DeadLetter(_, letter) = output else {
                 continue;
             };
-            let reason = Reason::ALL.into_iter();
-            if let Some(reason) = reason.filter(|known| known.name() == letter.reason).next() {
+            let mut reason = Reason::ALL.into_iter();
+            if let Some(reason) = reason.find(|known| known.name() == letter.reason) {
                 self.0[reason as usize].fetch_add(1, Relaxed);
             }
         }

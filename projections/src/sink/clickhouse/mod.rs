@@ -1,9 +1,11 @@
 //! The store in ClickHouse.
 
+mod inventory;
 mod recompute;
 mod setup;
+mod whole;
 
-pub(super) use setup::is_empty;
+pub(super) use inventory::{Look, Probe, altered_views, look, note, probe, read_inventory, reload};
 pub use setup::{SetupError, make_live, prepare};
 
 use super::step::{Step, Store, StoreError};

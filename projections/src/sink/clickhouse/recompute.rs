@@ -11,6 +11,7 @@ use super::super::step::Recompute;
 use crate::ddl::quoted;
 use crate::rollup::{Aggregate, Figure, Rollup};
 use crate::table::{Cell, Column, PERCENTILES, Table, Type};
+use std::collections::BTreeMap;
 
 /// The statement for the tables in the database `generation`.
 pub(super) fn statement(recompute: &Recompute, generation: &str) -> String {
@@ -28,7 +29,7 @@ GROUP BY {key}",
         table = rollup.table.name,
         columns = parts.columns.join(", "),
         selected = parts.selected.join(", "),
-        version = version(recompute),
+        version = version_of(&recompute.versions),
         key = parts.key.join(", "),
     )
 }
@@ -89,27 +90,27 @@ fn by_own_key(recompute: &Recompute, generation: &str, parts: &Parts) -> String 
 }
 
 /// What the statement is put together from.
-struct Parts {
+pub(super) struct Parts {
     /// The key's columns.
-    key: Vec<&'static str>,
+    pub(super) key: Vec<&'static str>,
     /// The rows' columns that they are read from.
     key_from: Vec<&'static str>,
     /// The figures' table's columns, without version and mark.
-    columns: Vec<String>,
+    pub(super) columns: Vec<String>,
     /// What is selected for each.
-    selected: Vec<String>,
+    pub(super) selected: Vec<String>,
     /// A row's contribution to each figure, named `f0`, `f1`, …
-    contributed: Vec<String>,
+    pub(super) contributed: Vec<String>,
     /// No contribution.
-    zeros: Vec<String>,
+    pub(super) zeros: Vec<String>,
     /// The rows' columns that are read.
-    read: Vec<&'static str>,
+    pub(super) read: Vec<&'static str>,
     /// Those of them that are lists: one contribution a day.
-    lists: Vec<&'static str>,
+    pub(super) lists: Vec<&'static str>,
 }
 
 impl Parts {
-    fn of(rollup: &Rollup) -> Self {
+    pub(super) fn of(rollup: &Rollup) -> Self {
         let key: Vec<&str> = rollup.key_names().collect();
         let key_from: Vec<&str> = rollup.key.iter().map(|(_, from)| *from).collect();
         let mut read = key_from.clone();
@@ -142,7 +143,7 @@ impl Parts {
     }
 
     /// The key's parts, by the names of the key.
-    fn key_as(&self) -> String {
+    pub(super) fn key_as(&self) -> String {
         let parts = self.key_from.iter().zip(&self.key);
         let named: Vec<String> = parts
             .map(|(from, key)| format!("`{from}` AS {key}"))
@@ -151,7 +152,7 @@ impl Parts {
     }
 }
 
-fn backticked(names: &[&str]) -> String {
+pub(super) fn backticked(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
 }
@@ -231,9 +232,9 @@ fn text(cell: &Cell) -> String {
 }
 
 /// The version of a row: that of its repository's partition.
-fn version(recompute: &Recompute) -> String {
+pub(super) fn version_of(of_repositories: &BTreeMap<(String, i64), u64>) -> String {
     let (mut names, mut versions) = (Vec::new(), Vec::new());
-    for ((host, repository_id), version) in &recompute.versions {
+    for ((host, repository_id), version) in of_repositories {
         names.push(quoted(&format!("{host}/{repository_id}")));
         versions.push(version.to_string());
     }

@@ -11,8 +11,9 @@
 //! the next start of the new live generation.
 
 use super::ClickHouseOptions;
-use crate::catalogue::VIEWS;
+use crate::catalogue::{VIEWS, tables};
 use crate::migrations::MIGRATIONS;
+use crate::sink::upkeep::OLD_PARTS_LIFETIME_SECONDS;
 use clickhouse::Client;
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ pub async fn prepare(options: &ClickHouseOptions, generation: u32) -> Result<(),
     for statement in [
         format!("CREATE DATABASE IF NOT EXISTS `{}`", options.database),
         format!("CREATE DATABASE IF NOT EXISTS `{database}`"),
+        super::inventory::create(&database),
         format!(
             "CREATE TABLE IF NOT EXISTS `{database}`.migrations (number UInt32 COMMENT 'Its number', applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When it was applied') ENGINE = ReplacingMergeTree ORDER BY number COMMENT 'Migrations applied to this generation'"
         ),
@@ -79,13 +81,60 @@ async fn migrate(client: &Client, database: &str) -> Result<(), SetupError> {
             known,
         });
     }
-    for migration in MIGRATIONS.iter().filter(|it| it.number > found) {
+    // A table that was dropped is made by what made it first, and by what changed it since.
+    let lacking = lacking_tables(client, database).await?;
+    let done = if lacking.is_empty() { found } else { 0 };
+    for name in &lacking {
+        // One that was detached and not attached again, by us (`reload`) or by a person, is still there.
+        let attach = format!("ATTACH TABLE IF NOT EXISTS `{database}`.`{name}`");
+        let _ = client.query_raw(&attach).execute().await;
+    }
+    for migration in MIGRATIONS.iter().filter(|it| it.number > done) {
         for statement in migration.statements(database) {
             execute(client, &statement).await?;
         }
         let number = migration.number;
         let note = format!("INSERT INTO `{database}`.migrations (number) VALUES ({number})");
         execute(client, &note).await?;
+    }
+    keep_former_parts(client, database).await
+}
+
+/// Names of tables that `is_there` does not have, those that say what was done to the others included.
+pub(super) fn missing_tables(is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let own = ["inventory", "migrations"].into_iter();
+    let all = own.chain(tables().into_iter().map(|table| table.name));
+    all.filter(|name| !is_there(name)).collect()
+}
+
+async fn lacking_tables(client: &Client, database: &str) -> Result<Vec<&'static str>, SetupError> {
+    let named = format!(
+        "SELECT name FROM system.tables WHERE database = {}",
+        crate::ddl::quoted(database)
+    );
+    let found = within(&named, client.query_raw(&named).fetch_all::<String>()).await?;
+    Ok(missing_tables(|name| {
+        found.iter().any(|known| known == name)
+    }))
+}
+
+/// What drops a part leaves one without rows in its place, by which the loss is noticed
+/// (`sink/upkeep`); ClickHouse would remove that at once. And a merge is told from a loss by the parts
+/// that were merged, as long as they are shown.
+async fn keep_former_parts(client: &Client, database: &str) -> Result<(), SetupError> {
+    let others = format!(
+        "SELECT name FROM system.tables WHERE database = {} AND NOT (create_table_query LIKE '%remove_empty_parts = 0%' AND create_table_query LIKE '%old_parts_lifetime = {OLD_PARTS_LIFETIME_SECONDS}%')",
+        crate::ddl::quoted(database)
+    );
+    let found = within(&others, client.query_raw(&others).fetch_all::<String>()).await?;
+    for table in tables() {
+        if found.iter().any(|name| name == table.name) {
+            let set = format!(
+                "ALTER TABLE `{database}`.`{}` MODIFY SETTING remove_empty_parts = 0, old_parts_lifetime = {OLD_PARTS_LIFETIME_SECONDS}",
+                table.name
+            );
+            execute(client, &set).await?;
+        }
     }
     Ok(())
 }
@@ -106,19 +155,6 @@ pub async fn make_live(options: &ClickHouseOptions, generation: u32) -> Result<(
         execute(&client, &statement).await?;
     }
     Ok(())
-}
-
-/// Whether no event was ever written into the tables of `generation`, which [`prepare`] has made.
-///
-/// # Errors
-/// See [`SetupError`] for the reactions.
-pub(crate) async fn is_empty(
-    options: &ClickHouseOptions,
-    generation: u32,
-) -> Result<bool, SetupError> {
-    let database = options.generation(generation);
-    let events = format!("SELECT toUInt32(count() > 0) FROM `{database}`.events");
-    Ok(one(&options.client(), &events).await? == 0)
 }
 
 /// The generation that the views show; none where there are no views yet.
@@ -160,7 +196,7 @@ fn advice(error: &clickhouse::error::Error) -> &'static str {
 }
 
 /// Bounds a statement: a ClickHouse that takes connections and never answers is known as such.
-async fn within<T>(
+pub(super) async fn within<T>(
     statement: &str,
     asked: impl Future<Output = clickhouse::error::Result<T>>,
 ) -> Result<T, SetupError> {
@@ -169,7 +205,7 @@ async fn within<T>(
     answered.map_err(|error| refused(statement, error))
 }
 
-async fn execute(client: &Client, statement: &str) -> Result<(), SetupError> {
+pub(super) async fn execute(client: &Client, statement: &str) -> Result<(), SetupError> {
     within(statement, client.query_raw(statement).execute()).await
 }
 
@@ -177,7 +213,7 @@ async fn one(client: &Client, statement: &str) -> Result<u32, SetupError> {
     within(statement, client.query_raw(statement).fetch_one::<u32>()).await
 }
 
-fn refused(statement: &str, error: clickhouse::error::Error) -> SetupError {
+pub(super) fn refused(statement: &str, error: clickhouse::error::Error) -> SetupError {
     SetupError::ClickHouse {
         statement: statement.chars().take(80).collect(),
         error,

@@ -5,7 +5,7 @@
 
 use super::super::projector::Offsets;
 use super::Options;
-use gapless_schemas::{CONSUMER_DEFAULTS, client_settings};
+use gapless_schemas::{CONSUMER_DEFAULTS, StateTopic, Topics, client_settings};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{
     BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance, StreamConsumer,
@@ -21,10 +21,10 @@ use std::time::Duration;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The consumer, with what its callbacks tell.
-pub(super) type Consumer = StreamConsumer<Context>;
+pub(in crate::sink) type Consumer = StreamConsumer<Context>;
 
 /// What librdkafka's callbacks tell.
-pub(super) struct Context {
+pub(in crate::sink) struct Context {
     /// Counts assignments: what was read under another one may be another member's by now.
     assignment: AtomicU64,
     /// Records not read when librdkafka last told; [`UNKNOWN`] where it has not.
@@ -102,15 +102,40 @@ impl ConsumerContext for Context {
     }
 }
 
+/// The group that reads these topics.
+pub fn group(topics: &Topics) -> String {
+    format!("{}.{}.projections", topics.prefix, topics.generation)
+}
+
+/// The topics that it reads.
+pub fn topics(topics: &Topics) -> Vec<String> {
+    let states = StateTopic::ALL.map(|state| topics.state(state));
+    states.into_iter().chain([topics.events()]).collect()
+}
+
 /// A client that may become a member of the group of these topics, see [`subscribe`]. The
 /// configuration cannot change what correctness rests on.
 pub(super) fn connect(options: &Options) -> KafkaResult<Arc<Consumer>> {
-    let (topics, refresh) = (&options.topics, "topic.metadata.refresh.interval.ms");
-    let group = format!("{}.{}.projections", topics.prefix, topics.generation);
+    connect_as(options, &group(&options.topics), &[])
+}
+
+/// A client that reads beside the group, and commits nothing: it is told what to read, and tells where
+/// a partition ends.
+pub(in crate::sink) fn connect_for_rebuild(options: &Options) -> KafkaResult<Arc<Consumer>> {
+    let group = format!("{}.rebuild", group(&options.topics));
+    connect_as(options, &group, &[("enable.partition.eof", "true")])
+}
+
+fn connect_as(
+    options: &Options,
+    group: &str,
+    further: &[(&str, &str)],
+) -> KafkaResult<Arc<Consumer>> {
+    let refresh = "topic.metadata.refresh.interval.ms";
     let defaults = [&CONSUMER_DEFAULTS[..], &[(refresh, "10000")]].concat();
     let own = [
         ("bootstrap.servers", options.bootstrap.as_str()),
-        ("group.id", &group),
+        ("group.id", group),
         ("group.protocol", "classic"),
         ("partition.assignment.strategy", "range"),
         ("enable.auto.commit", "false"),
@@ -119,6 +144,7 @@ pub(super) fn connect(options: &Options) -> KafkaResult<Arc<Consumer>> {
         // What tells that the sink is behind.
         ("statistics.interval.ms", "1000"),
     ];
+    let own = [&own[..], further].concat();
     let configured = options.client_settings.iter();
     let configured = configured.map(|(name, value)| (name, value));
     let settings = client_settings(&defaults, configured, &own, |name| {
@@ -142,13 +168,12 @@ pub(super) fn subscribe<'a>(
     consumer.subscribe(&topics.collect::<Vec<_>>())
 }
 
-/// Sets the group of `consumer`, not yet a member, back to the beginning of `topics`, of `partitions`
-/// partitions each; false where it stood there already. Blocks.
+/// Whether the group of `consumer` has read anything of `topics`, of `partitions` partitions each.
+/// Blocks.
 ///
 /// # Errors
-/// Kafka does not answer, or the group has members. Reaction: retry; a member that died is given up
-/// after its session.
-pub(super) fn begin_anew<'a>(
+/// Kafka does not answer. Reaction: retry.
+pub(super) fn has_read<'a>(
     consumer: &Consumer,
     topics: impl Iterator<Item = &'a str>,
     partitions: i32,
@@ -157,18 +182,17 @@ pub(super) fn begin_anew<'a>(
     for topic in topics {
         all.add_partition_range(topic, 0, partitions - 1);
     }
-    let mut committed = consumer.committed_offsets(all, ANSWER_TIMEOUT)?;
-    let has_read = |offset| matches!(offset, Offset::Offset(offset) if offset > 0);
-    if !committed
-        .elements()
-        .iter()
-        .any(|element| has_read(element.offset()))
-    {
-        return Ok(false);
-    }
-    committed.set_all_offsets(Offset::Offset(0))?;
-    consumer.commit(&committed, CommitMode::Sync)?;
-    Ok(true)
+    let committed = consumer.committed_offsets(all, ANSWER_TIMEOUT)?;
+    let is_read = |offset| matches!(offset, Offset::Offset(offset) if offset > 0);
+    let committed = committed.elements();
+    Ok(committed.iter().any(|element| is_read(element.offset())))
+}
+
+/// Whether `consumer` has the first partition of `topic`, which one member of a group has; unknown
+/// while it has none at all, as before its first assignment.
+pub(in crate::sink) fn has_first(consumer: &Consumer, topic: &str) -> Option<bool> {
+    let ours = consumer.assignment().ok()?;
+    (ours.count() > 0).then(|| ours.find_partition(topic, 0).is_some())
 }
 
 /// Lets `consumer` read no further, while it stays a member.

@@ -17,24 +17,25 @@
 //! [`PAUSED_AFTER`]: left alone, it heaps up what it has to tell (30 KB a second), and leaves its group
 //! after `max.poll.interval.ms`.
 //!
-//! **Tables that were lost** (a folder that was removed, a database that was dropped) are made anew,
-//! empty, while the group stands where it stood: every row from before would be missing for ever. So
-//! where there are no events in the tables, the group is set back, and all is written again.
+//! **Tables that were damaged** or lost are written again beside this, see [`upkeep`](super::upkeep):
+//! the group stands where it stood.
 //!
 //! **A rebalance** drops what was read and not yet handed over; what was handed over is stored, but
 //! not committed. Both are read again by whoever has the partitions then, and written the same.
 
-mod consumer;
+pub(in crate::sink) mod consumer;
 mod crash;
 mod status;
 mod writer;
 
+pub use consumer::{group, topics};
 pub use crash::CrashPoint;
-pub use status::{Phase, Status};
+pub use status::{Phase, Status, TableRebuild};
 
-use super::clickhouse::{ClickHouse, ClickHouseOptions, SetupError, is_empty, prepare};
+use super::clickhouse::{ClickHouse, ClickHouseOptions, SetupError, prepare};
 use super::projector::{Bounds, Offsets, Projector, Record, Refused};
 use super::step::Step;
+use super::upkeep::{Context, Keeper};
 use consumer::Consumer;
 use gapless_schemas::{Codec, Topics};
 use rdkafka::Message;
@@ -45,7 +46,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use writer::{Work, Writer};
 
@@ -136,14 +137,21 @@ async fn run_until(
         () = &mut shutdown => return Ok(()),
         ready = tables(&options, status) => ready?,
     }
-    let projector = Projector::new(codec, &options.topics);
+    let projector = Projector::new(codec.clone(), &options.topics);
     let consumer = consumer::connect(&options)?;
+    let context = Context {
+        options,
+        codec,
+        figures: Arc::new(Mutex::new(())),
+        step_failed: Arc::new(Notify::new()),
+        status: status.clone(),
+    };
     tokio::select! {
         () = &mut shutdown => {}
-        () = agree(&options, &consumer, &projector, status) => {
+        keeper = first_look(&context, &consumer, &projector) => {
             consumer::subscribe(&consumer, projector.topics())?;
             status.send_modify(|status| status.phase = Phase::Running);
-            read_and_write(shutdown, &options, projector, &consumer, status).await;
+            read_and_write(shutdown, &context, keeper, projector, &consumer).await;
         }
     }
     // Leaving the group blocks for a moment.
@@ -153,18 +161,22 @@ async fn run_until(
 
 async fn read_and_write(
     shutdown: Pin<&mut impl Future<Output = ()>>,
-    options: &Options,
+    context: &Context,
+    keeper: Keeper,
     projector: Projector,
     consumer: &Arc<Consumer>,
-    status: &watch::Sender<Status>,
 ) {
+    let (options, status) = (&context.options, &context.status);
     let (stop, stopping) = watch::channel(false);
     let (work, works) = mpsc::channel(AT_THE_WRITER);
+    let keeper = tokio::spawn(keeper.run(Arc::clone(consumer), stopping.clone()));
     let writer = Writer {
         store: ClickHouse::new(&options.clickhouse, options.topics.generation),
         consumer: Arc::clone(consumer),
         status: status.clone(),
         stopping,
+        figures: Arc::clone(&context.figures),
+        step_failed: Arc::clone(&context.step_failed),
         reached: options.reached,
     };
     let writer = tokio::spawn(writer.run(works));
@@ -176,6 +188,9 @@ async fn read_and_write(
     let _ = stop.send(true);
     reader.finish().await;
     let _ = writer.await;
+    if let Ok(Some(keeper)) = keeper.await {
+        keeper.finish().await;
+    }
 }
 
 /// Makes the tables, however long ClickHouse takes to be there.
@@ -193,41 +208,26 @@ async fn tables(options: &Options, status: &watch::Sender<Status>) -> Result<(),
     }
 }
 
-/// Sets the group back where the tables are empty, however long that takes.
-async fn agree(
-    options: &Options,
-    consumer: &Arc<Consumer>,
-    projector: &Projector,
-    status: &watch::Sender<Status>,
-) {
+/// Looks at the tables before anything is read, however long ClickHouse and Kafka take to answer.
+async fn first_look(context: &Context, consumer: &Arc<Consumer>, projector: &Projector) -> Keeper {
     let topics: Vec<String> = projector.topics().map(str::to_owned).collect();
+    let partitions = context.options.topics.partitions;
     loop {
-        let error = match is_empty(&options.clickhouse, options.topics.generation).await {
-            Ok(false) => return,
-            Ok(true) => {
-                let (consumer, topics) = (Arc::clone(consumer), topics.clone());
-                let partitions = options.topics.partitions;
-                let begun = tokio::task::spawn_blocking(move || {
-                    let topics = topics.iter().map(String::as_str);
-                    consumer::begin_anew(&consumer, topics, partitions)
-                });
-                match begun.await {
-                    Ok(Ok(false)) => return,
-                    Ok(Ok(true)) => {
-                        tracing::warn!("the tables are empty: all is written again from the log");
-                        return;
-                    }
-                    Ok(Err(error)) => format!(
-                        "the tables are empty, but the group cannot be set back ({error}): stop other \
-                         processes of Gapless that write into them"
-                    ),
-                    Err(panic) => panic.to_string(),
-                }
-            }
-            Err(error) => error.to_string(),
+        let (client, topics) = (Arc::clone(consumer), topics.clone());
+        let has_read = tokio::task::spawn_blocking(move || {
+            consumer::has_read(&client, topics.iter().map(String::as_str), partitions)
+        });
+        let error = match has_read.await {
+            Ok(Ok(has_read)) => match Keeper::begin(context.clone(), has_read).await {
+                Ok(keeper) => return keeper,
+                Err(error) => error.to_string(),
+            },
+            Ok(Err(error)) => format!("Kafka does not tell what was read before: {error}"),
+            Err(panic) => panic.to_string(),
         };
         tracing::warn!(error, "the projections cannot begin yet");
-        status.send_modify(|status| status.phase = Phase::Retrying { error });
+        let phase = Phase::Retrying { error };
+        context.status.send_modify(|status| status.phase = phase);
         serve(consumer, Instant::now() + SETUP_RETRY).await;
     }
 }

@@ -27,6 +27,20 @@ pub enum Phase {
     Stopped,
 }
 
+/// A damaged table that is written again, while the others go on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableRebuild {
+    /// Its name.
+    pub table: String,
+    /// What happened to it.
+    pub reason: String,
+    /// Records of its topic that are stored again.
+    pub records_read: u64,
+    /// Records that are still to be read; 0 also before it began, and where it is computed from other
+    /// tables.
+    pub records_left: u64,
+}
+
 /// A state of the sink.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
@@ -46,6 +60,8 @@ pub struct Status {
     /// Records in the log that are not yet stored with their figures, as of a second or two ago; none
     /// where that is not known: before the first are read, and while reading waits for ClickHouse.
     pub lag: Option<u64>,
+    /// Tables that are damaged, by name.
+    pub rebuilds: Vec<TableRebuild>,
     /// How long the last batch took from its first step to its commit.
     pub last_batch: Option<Duration>,
     /// When the last figures were done, and how long they took.

@@ -9,7 +9,7 @@ use super::status::{Phase, Status};
 use futures_util::stream::{self, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, mpsc, watch};
 use tokio::time::Instant;
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
@@ -39,6 +39,10 @@ pub(super) struct Writer<S> {
     pub(super) status: watch::Sender<Status>,
     /// Turns true when the sink is to end: a step that fails then is given up.
     pub(super) stopping: watch::Receiver<bool>,
+    /// Held while figures are computed.
+    pub(super) figures: Arc<Mutex<()>>,
+    /// Told where a step failed: a table may be missing.
+    pub(super) step_failed: Arc<Notify>,
     /// Called at every crash point.
     pub(super) reached: fn(CrashPoint),
 }
@@ -52,6 +56,10 @@ impl<S: Store> Writer<S> {
             let mut figures_took = Duration::ZERO;
             for alike in work.steps.chunk_by(|one, next| one.kind() == next.kind()) {
                 let alike_began = Instant::now();
+                let _figures = match alike {
+                    [Step::Recompute(_), ..] => Some(self.figures.lock().await),
+                    _ => None,
+                };
                 if !self.all_done(alike).await {
                     return;
                 }
@@ -115,6 +123,7 @@ impl<S: Store> Writer<S> {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a step failed and will be tried again");
+                    self.step_failed.notify_one();
                     let error = error.to_string();
                     self.status
                         .send_modify(|status| status.phase = Phase::Retrying { error });
