@@ -11,7 +11,8 @@
 //! - **Gone.** A part whose files were removed leaves nothing. No part spans it, or one that was merged
 //!   across the hole: then its other sources are still shown, and this one is not.
 //! - **A hole** in the numbers of blocks, after those that were seen: inserted and removed between two
-//!   looks. ClickHouse numbers inserts without holes.
+//!   looks, and perhaps merged across since, which the parts that were merged show. ClickHouse numbers
+//!   inserts without holes.
 //! - **Changed**: another hash under the same name (numbers begin anew where a table is empty at
 //!   ClickHouse's start), or a mutation, of which Gapless makes none.
 //!
@@ -95,6 +96,7 @@ pub(crate) fn judge(seen: &Seen, found: &Found) -> Option<Damage> {
         }
     }
     lost.extend(shown.holes_after(last_seen));
+    lost.extend(shown.merged_holes_after(last_seen));
     (!lost.is_empty()).then_some(Damage::Lost(lost))
 }
 
@@ -153,6 +155,28 @@ impl<'a> Shown<'a> {
     fn shows_source(&self, span: &Span, holder: &Span) -> bool {
         let mut former = self.former.iter().map(|(_, its)| its);
         former.any(|its| its.covers(span) && holder.covers(its))
+    }
+
+    /// Blocks after `last_seen` that a part spans, though nothing that was merged into it was made of
+    /// them.
+    fn merged_holes_after(&self, last_seen: u64) -> Vec<String> {
+        let merged = self.now.iter();
+        let merged = merged.filter(|(it, its)| its.level > 0 && self.young.contains(&it.name));
+        let mut holes = Vec::new();
+        for (holder, its) in merged {
+            let former = self.former.iter();
+            let sources = former.filter(|(it, span)| its.covers(span) && it.name != holder.name);
+            let mut sources: Vec<&Span> = sources.map(|(_, span)| span).collect();
+            sources.sort_unstable_by_key(|span| span.first);
+            let mut next = its.first.max(last_seen + 1);
+            for source in sources {
+                if source.first > next {
+                    holes.push(format!("all_{next}_{}", source.first - 1));
+                }
+                next = next.max(source.last + 1);
+            }
+        }
+        holes
     }
 
     /// Blocks after `last_seen` that no part is made of, though a later one is.
