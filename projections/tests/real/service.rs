@@ -305,7 +305,7 @@ async fn what_is_in_kafka_is_soon_in_the_views_through_restarts_and_rebalances()
         _ => false,
     };
     fourth.until("the newer state", waits).await;
-    assert_eq!(fourth.stop().await.refused, 1);
+    fourth.stop().await;
     let mut fifth = Sink::start(options.clone());
     fifth.until("the newer state again", waits).await;
     fifth.stop().await;
