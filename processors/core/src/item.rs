@@ -307,11 +307,13 @@ impl Item {
         }
     }
 
-    /// Notes the transition that the `action` of a webhook tells, and who did it.
+    /// Notes the transition that the `action` of a webhook tells, and who did it. A closing happened
+    /// when the object says: of an imported issue that is long before the change that tells it.
     pub(crate) fn tell_action(
         &mut self,
         event: &Event,
         updated_at: Option<Timestamp>,
+        closed_at: Field<Timestamp>,
         sender: Option<&UserObject>,
     ) {
         let Some(at) = updated_at else { return };
@@ -321,6 +323,13 @@ impl Item {
             Some("ready_for_review") => TransitionKind::ReadyForReview,
             Some("converted_to_draft") => TransitionKind::ConvertedToDraft,
             _ => return,
+        };
+        let closed_at = event.in_range(closed_at.flatten());
+        let at = match (kind, closed_at) {
+            (TransitionKind::Closed, Some(closed_at)) if !lifecycle::is_same(closed_at, at) => {
+                closed_at
+            }
+            _ => at,
         };
         let actor = sender.and_then(UserObject::person).map(|user| user.id);
         self.lifecycle.tell(event, kind, at, actor);

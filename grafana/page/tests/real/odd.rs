@@ -6,8 +6,8 @@ pub(crate) const STATEMENTS: [&str; 15] = [
     "INSERT INTO gapless_1.repositories (host, repository_id, repository, owner, presence, version) \
      VALUES ('github.com', 1, 'crowd/town', 'crowd', 'alive', 1)",
     "INSERT INTO gapless_1.pull_requests_daily (host, repository_id, repository, day, author, \
-     opened, version) SELECT 'github.com', 1, 'crowd/town', toDate(now('UTC')), \
-     'author-' || leftPad(toString(number), 5, '0'), number + 1, 1 FROM numbers(25000)",
+     author_id, opened, version) SELECT 'github.com', 1, 'crowd/town', toDate(now('UTC')), \
+     'author-' || leftPad(toString(number), 5, '0'), number + 1, number + 1, 1 FROM numbers(25000)",
     // One that was closed, reopened and merged; one closed; one closed and reopened; a bot's.
     "INSERT INTO gapless_1.repositories (host, repository_id, repository, owner, presence, version) \
      VALUES ('github.com', 2, 'twice/told', 'twice', 'alive', 1)",

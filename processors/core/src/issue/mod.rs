@@ -70,7 +70,9 @@ impl Entity for State {
                 let sender = webhook.sender.as_ref();
                 state.item.tell_sender(event, issue.updated_at, sender);
                 if event.kind == "issues" {
-                    state.item.tell_action(event, issue.updated_at, sender);
+                    state
+                        .item
+                        .tell_action(event, issue.updated_at, issue.closed_at, sender);
                     match event.action.as_deref() {
                         Some("deleted") => state.item.leave(Presence::Gone),
                         Some("transferred") => state.item.leave(Presence::Moved),

@@ -243,7 +243,8 @@ fn keep_places(found: &mut [Found], order: Order) {
     }
 }
 
-fn is_same(one: Timestamp, other: Timestamp) -> bool {
+/// Whether two witnesses may mean one moment.
+pub(crate) fn is_same(one: Timestamp, other: Timestamp) -> bool {
     one.millis_since(other).unsigned_abs() <= SAME_WITHIN_MILLIS
 }
 

@@ -20,6 +20,7 @@ mod matching;
 use crate::law::{Earliest, Join, Register, Stamp, settles};
 use crate::payload::TimelineEvent;
 use gapless_schemas::{Event, Timestamp, TransitionKind};
+pub(crate) use matching::is_same;
 use matching::{DRAFTNESS, OPENNESS, Witnesses};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

@@ -62,7 +62,7 @@ pub enum RequestedReviewer {
     /// A user.
     User(UserObject),
     /// A team.
-    Team(serde::de::IgnoredAny),
+    Team(TeamObject),
 }
 
 impl RequestedReviewer {

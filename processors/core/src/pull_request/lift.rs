@@ -34,7 +34,9 @@ fn of_webhook(event: &Event, webhook: &Webhook, parts: &mut Parts) {
         let sender = webhook.sender.as_ref();
         state.item.tell_sender(event, pull.updated_at, sender);
         if event.kind == "pull_request" {
-            state.item.tell_action(event, pull.updated_at, sender);
+            state
+                .item
+                .tell_action(event, pull.updated_at, pull.closed_at, sender);
             if let (Some(at), Some(head)) = (pull.updated_at, &pull.head) {
                 match (event.action.as_deref(), &webhook.before, &webhook.after) {
                     (Some("opened"), _, _) => {

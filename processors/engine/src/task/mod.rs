@@ -278,10 +278,14 @@ impl<S: Store> Task<S> {
         let Some(counterpart) = key.counterpart() else {
             return Ok(());
         };
-        // See `State::tells_counterpart`: both directions, each at the one moment when it can be news.
-        let tells = self.states.get(key).and_then(State::tells_counterpart);
-        if let Some(told) = tells.filter(|_| !told_before) {
-            self.load(&counterpart)?;
+        // See `State::tells_counterpart`: both directions, each where it can be news; once more after a
+        // crash, as what was stored then may not have been acknowledged; and into a counterpart in
+        // memory always, as the store may be ahead of it where another process wrote there.
+        let is_news = !told_before || offset < self.joined;
+        if let Some(told) = self.states.get(key).and_then(State::tells_counterpart) {
+            if is_news {
+                self.load(&counterpart)?;
+            }
             if self.states.contains_key(&counterpart) {
                 self.join_one(touched, &counterpart, &told, offset);
             }

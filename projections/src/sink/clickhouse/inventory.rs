@@ -100,7 +100,7 @@ pub(crate) async fn look(options: &ClickHouseOptions, generation: u32) -> Result
         let Some(found) = look.tables.get_mut(&table) else {
             continue;
         };
-        if is_active == 1 && is_young == 1 {
+        if is_young == 1 {
             found.young.insert(name.clone());
         }
         let part = Part { name, hash, rows };

@@ -11,7 +11,8 @@
 //! - **Gone.** A part whose files were removed leaves nothing. No part spans it, or one that was merged
 //!   across the hole: then its other sources are still shown, and this one is not.
 //! - **A hole** in the numbers of blocks, after those that were seen: inserted and removed between two
-//!   looks. ClickHouse numbers inserts without holes.
+//!   looks, and perhaps merged across since, which the parts that were merged show. ClickHouse numbers
+//!   inserts without holes.
 //! - **Changed**: another hash under the same name (numbers begin anew where a table is empty at
 //!   ClickHouse's start), or a mutation, of which Gapless makes none.
 //!
@@ -43,8 +44,8 @@ pub(crate) struct Found {
     pub(crate) seen: Seen,
     /// Parts that were merged into others, or emptied, and are still shown.
     pub(crate) former: Vec<Part>,
-    /// Parts that were made by this run of ClickHouse, and so lately that all that they were merged
-    /// of is still shown.
+    /// Parts, former ones too, that were made by this run of ClickHouse, and so lately that all that
+    /// they were merged of is still shown.
     pub(crate) young: HashSet<String>,
 }
 
@@ -95,6 +96,7 @@ pub(crate) fn judge(seen: &Seen, found: &Found) -> Option<Damage> {
         }
     }
     lost.extend(shown.holes_after(last_seen));
+    lost.extend(shown.merged_holes_after(last_seen));
     (!lost.is_empty()).then_some(Damage::Lost(lost))
 }
 
@@ -143,16 +145,43 @@ impl<'a> Shown<'a> {
             {
                 false
             }
-            Some((holder, its)) => {
-                !self.young.contains(&holder.name) || self.shows_source(&span, its)
-            }
+            Some((holder, its)) => self.was_merged_into(part, &span, holder, its),
         }
     }
 
-    /// Whether what was merged into `holder` had `span` in it.
-    fn shows_source(&self, span: &Span, holder: &Span) -> bool {
-        let mut former = self.former.iter().map(|(_, its)| its);
-        former.any(|its| its.covers(span) && holder.covers(its))
+    /// Whether what was merged into `holder` had `part` in it. That is known as long as all that went
+    /// into it is still shown, and so on back to `part`.
+    fn was_merged_into(&self, part: &Part, span: &Span, holder: &Part, its: &Span) -> bool {
+        let mut sources = self.former.iter().filter(|(it, source)| {
+            it.name != holder.name && its.covers(source) && source.covers(span)
+        });
+        !self.young.contains(&holder.name)
+            || sources.any(|(it, source)| {
+                it.name == part.name
+                    || source.level < its.level && self.was_merged_into(part, span, it, source)
+            })
+    }
+
+    /// Blocks after `last_seen` that a part spans, though nothing that was merged into it was made of
+    /// them.
+    fn merged_holes_after(&self, last_seen: u64) -> Vec<String> {
+        let merged = self.now.iter().chain(&self.former);
+        let merged = merged.filter(|(it, its)| its.level > 0 && self.young.contains(&it.name));
+        let mut holes = Vec::new();
+        for (holder, its) in merged {
+            let former = self.former.iter();
+            let sources = former.filter(|(it, span)| its.covers(span) && it.name != holder.name);
+            let mut sources: Vec<&Span> = sources.map(|(_, span)| span).collect();
+            sources.sort_unstable_by_key(|span| span.first);
+            let mut next = its.first.max(last_seen + 1);
+            for source in sources {
+                if source.first > next {
+                    holes.push(format!("all_{next}_{}", source.first - 1));
+                }
+                next = next.max(source.last + 1);
+            }
+        }
+        holes
     }
 
     /// Blocks after `last_seen` that no part is made of, though a later one is.
@@ -354,7 +383,8 @@ mod tests {
     }
 
     /// Every history of inserts, merges, losses and looks: a loss is found by the next look, and
-    /// nothing else is.
+    /// nothing else is. But for one: what was merged, removed from the disk and merged across between
+    /// two looks. Files that are gone show when a table is loaded anew, which takes a look.
     #[test]
     fn no_history_hides_a_loss() {
         use proptest::prelude::*;
@@ -380,6 +410,7 @@ mod tests {
             let mut now: Vec<(u64, u64, u64, u64)> = Vec::new();
             let (mut former, mut blocks, mut lost, mut tail_removed) = (Vec::new(), 0, false, false);
             let mut before = seen("");
+            let mut merged_since = Vec::new();
             let part = |&(first, last, level, rows): &(u64, u64, u64, u64)| Part {
                 name: format!("all_{first}_{last}_{level}"),
                 hash: "h".to_owned(),
@@ -396,13 +427,14 @@ mod tests {
                         let (one, other) = (now[at], now.remove(at + 1));
                         former.extend([one, other]);
                         now[at] = (one.0, other.1, one.2.max(other.2) + 1, one.3.max(other.3));
+                        merged_since.push(now[at].0);
                     }
                     Step::Drop(at) if at < now.len() => {
                         lost |= now[at].3 > 0;
                         now[at].2 += 1;
                         now[at].3 = 0;
                     }
-                    Step::Remove(at) if at < now.len() => {
+                    Step::Remove(at) if at < now.len() && !merged_since.contains(&now[at].0) => {
                         tail_removed |= at + 1 == now.len();
                         lost |= now.remove(at).3 > 0;
                     }
@@ -418,12 +450,13 @@ mod tests {
                         let found = Found {
                             seen: Seen { uuid: "u".to_owned(), parts: now.iter().map(part).collect() },
                             former: former.iter().map(part).collect(),
-                            young: now.iter().map(|it| part(it).name).collect(),
+                            young: now.iter().chain(&former).map(|it| part(it).name).collect(),
                         };
                         let judged = judge(&before, &found);
                         prop_assert_eq!(judged.is_some(), lost, "{:?} then {:?}", before, found);
                         before = found.seen;
                         lost = false;
+                        merged_since.clear();
                     }
                     _ => {}
                 }
