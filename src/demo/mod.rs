@@ -176,7 +176,7 @@ impl Demo {
             changes: self.events,
             start,
             span_days,
-            oddities: &Oddity::ALL,
+            oddities: &Oddity::MET,
             faults: Faults {
                 lost: self.lost,
                 doubled: self.doubled,

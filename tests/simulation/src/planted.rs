@@ -40,19 +40,13 @@ pub enum Planted {
     NothingIsUndone,
     /// Of the names that an id was told with, the last in the alphabet counts.
     AlphabetDecides,
-    /// Two turns of one kind within five seconds count as one, whatever lies between.
-    CloseTurnsAreOne,
-    /// What was deleted stays gone, whatever shows it later.
-    GoneForEver,
-    /// An author whose account is gone is forgotten.
-    GhostForgetsAuthor,
     /// A review after the merge counts as if it had come in time.
     LateReviewsCount,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 14] = [
         Self::ArrivalOrderDecides,
         Self::CommitBeforeOutputs,
         Self::EmitOnlyOnChange,
@@ -66,9 +60,6 @@ impl Planted {
         Self::LastRecordWins,
         Self::NothingIsUndone,
         Self::AlphabetDecides,
-        Self::CloseTurnsAreOne,
-        Self::GoneForEver,
-        Self::GhostForgetsAuthor,
         Self::LateReviewsCount,
     ];
 
@@ -94,9 +85,6 @@ impl Planted {
             Self::TombstoneLoses if speaks_of_leaving(event) => {
                 event.first_delivered_at = Some(Timestamp::from_millis(0));
                 event.requested_at = event.requested_at.map(|_| Timestamp::from_millis(0));
-            }
-            Self::GoneForEver if event.kind == "repository" && tells(event, "deleted") => {
-                event.first_delivered_at = Some(Timestamp::from_millis(FAR_MILLIS));
             }
             Self::AbsenceIsNull if event.source == Source::Listing => edit(event, |payload| {
                 let items = payload.get_mut("items").and_then(Value::as_array_mut);
@@ -150,8 +138,6 @@ impl Planted {
                 add_closings(&mut state.transitions, &witnesses);
             }
             Self::LastRecordWins => state.version = offset,
-            Self::CloseTurnsAreOne => without_close_turns(&mut state.transitions),
-            Self::GhostForgetsAuthor if state.author_gone => state.author = None,
             Self::LateReviewsCount => {
                 let Some(merged_at) = state.merged_at else {
                     return false;
@@ -169,7 +155,6 @@ impl Planted {
         match self {
             Self::UnionOfWitnesses => add_closings(&mut state.transitions, &[state.closed_at]),
             Self::LastRecordWins => state.version = offset,
-            Self::CloseTurnsAreOne => without_close_turns(&mut state.transitions),
             _ => return self.misread_namings(&mut state.namings),
         }
         true
@@ -194,28 +179,6 @@ fn changed<R: Record>(
 ) -> Option<Vec<u8>> {
     let mut state: R = codec.decode(value).ok()?;
     change(&mut state).then(|| codec.encode(&state).ok())?
-}
-
-/// Later than anything that a run tells: the year 2100.
-const FAR_MILLIS: i64 = 4_102_444_800_000;
-/// How close two turns of one kind are taken for one by that bug.
-const CLOSE_MILLIS: i64 = 5_000;
-
-fn tells(event: &Event, action: &str) -> bool {
-    event.action.as_deref() == Some(action)
-}
-
-fn without_close_turns(transitions: &mut Vec<Transition>) {
-    let mut kept: Vec<Transition> = Vec::new();
-    for turn in std::mem::take(transitions) {
-        let is_close = |known: &Transition| {
-            known.kind == turn.kind && turn.at.millis_since(known.at) <= CLOSE_MILLIS
-        };
-        if !kept.iter().any(is_close) {
-            kept.push(turn);
-        }
-    }
-    *transitions = kept;
 }
 
 fn whole_second(time: Timestamp) -> Timestamp {
