@@ -20,7 +20,7 @@ use crate::ffi::{Connection, Engine, Statistics};
 use crate::framing::{self, Unframer};
 use crate::judge::{self, Judge, Judged};
 use crate::native;
-use crate::options::{Access, DATABASE};
+use crate::options::{Access, DATABASE, ReaderBounds};
 use crate::request::SECONDS_OF_A_READER;
 use crate::sql::{self, Statement};
 
@@ -33,8 +33,6 @@ const PIECE_MAX_BYTES: usize = 1 << 20;
 const NORMAL_MAX_BYTES: usize = 4 << 20;
 /// How deep a reader's statement may nest; what parses, judges or plans it recurses.
 const READER_DEPTH_MAX: u32 = 300;
-/// What a reader's statement may keep on disk while it runs.
-const READER_SPILL_MAX_BYTES: u64 = 1 << 30;
 /// Readers' threads give way to the writer's; the engine's own only where the process may say so
 /// (`CAP_SYS_NICE`).
 pub(crate) const READER_NICE: i32 = 15;
@@ -206,8 +204,7 @@ pub(crate) struct Executor {
     pub(crate) version: String,
     /// None in a test that shows that all else holds without it.
     pub(crate) judge: Option<Judge>,
-    pub(crate) reader_memory_bytes: u64,
-    pub(crate) reader_threads: u64,
+    pub(crate) reader_bounds: ReaderBounds,
 }
 
 impl Executor {
@@ -269,7 +266,7 @@ impl Executor {
             // not hold its slot for ever.
             let seconds = SECONDS_OF_A_READER.end();
             settings.push(format!("max_execution_time = {seconds}"));
-            settings.push(format!("max_threads = {}", self.reader_threads));
+            settings.push(format!("max_threads = {}", self.reader_bounds.threads));
         }
         settings.extend(
             asked
@@ -291,18 +288,22 @@ impl Executor {
 
     /// Whether a reader asks for more threads than it gets.
     fn is_more(&self, setting: &str, value: &str) -> bool {
-        let is_less = |threads| (1..=self.reader_threads).contains(&threads);
+        let is_less = |threads| (1..=self.reader_bounds.threads).contains(&threads);
         setting == "max_threads" && !value.parse().is_ok_and(is_less)
     }
 
     /// What a reader's statement may take, whatever it asks for.
-    fn bounds(&self) -> [String; 8] {
-        let memory_bytes = self.reader_memory_bytes;
+    ///
+    /// It keeps nothing on disk: what one reader spills, the disk writes before the writer's next
+    /// parts (p99 of the writer's inserts beside a large sort: three times its own, else 1.1).
+    fn bounds(&self) -> [String; 10] {
         [
-            format!("max_memory_usage = {memory_bytes}"),
-            format!("max_bytes_before_external_group_by = {}", memory_bytes / 2),
-            format!("max_bytes_before_external_sort = {}", memory_bytes / 2),
-            format!("max_temporary_data_on_disk_size_for_query = {READER_SPILL_MAX_BYTES}"),
+            format!("max_memory_usage = {}", self.reader_bounds.memory_bytes),
+            "max_bytes_before_external_group_by = 0".into(),
+            "max_bytes_ratio_before_external_group_by = 0".into(),
+            "max_bytes_before_external_sort = 0".into(),
+            "max_bytes_ratio_before_external_sort = 0".into(),
+            "max_temporary_data_on_disk_size_for_query = 1".into(),
             format!("max_query_size = {NORMAL_MAX_BYTES}"),
             format!("max_parser_depth = {READER_DEPTH_MAX}"),
             format!("max_ast_depth = {READER_DEPTH_MAX}"),

@@ -12,7 +12,7 @@
 //! what is allowed (`judge`); the session has a role of the engine's that may select and nothing else
 //! (`configuration`); nobody, the writer included, is granted what reaches outside the database; and
 //! the kernel lets the process run, open and reach nothing else (`confine`). A reader has bounds
-//! for length, depth, time, threads, memory and disk, and slots of its own, so that the writer waits
+//! for length, depth, time, threads and memory, no disk, and slots of its own, so that the writer waits
 //! for nobody. Both need their password, although only the loopback is listened on: other users of
 //! the machine, and pages in a browser, reach the loopback too.
 

@@ -74,22 +74,59 @@ pub struct Options {
     pub writer: Credentials,
     /// Who may only query, inside the database.
     pub reader: Credentials,
-    /// How many of the writer's statements, and half as many of readers', run at the same time; more
-    /// wait their turn.
+    /// How many of the writer's statements run at the same time; more wait their turn.
     pub slots: usize,
     /// How much memory the engine may take, in bytes; a query that needs more fails with
     /// ClickHouse's code 241. Half of it is readers', an equal part for each of their statements.
     pub memory_bytes: u64,
 }
 
-impl Options {
-    /// How many statements of readers run at the same time.
-    pub(crate) fn reader_slots(&self) -> usize {
-        (self.slots / 2).max(1)
-    }
+/// What readers may take at the same time: altogether no more threads than there are cores, so that the
+/// writer, who goes first, never waits for more than one of them to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReaderBounds {
+    /// How many of their statements run; more wait their turn. Two at the least: one that takes its time
+    /// must not hold up a whole dashboard.
+    pub(crate) slots: usize,
+    /// Of each statement.
+    pub(crate) threads: usize,
+    /// Of each statement.
+    pub(crate) memory_bytes: u64,
+}
 
-    /// How much memory a reader's statement may take, in bytes.
-    pub(crate) fn reader_memory_bytes(&self) -> u64 {
-        self.memory_bytes / 2 / self.reader_slots() as u64
+impl ReaderBounds {
+    /// On a machine with this many cores, for an engine with this much memory.
+    pub(crate) fn new(cores: usize, engine_memory_bytes: u64) -> Self {
+        let slots = (cores / 2).clamp(2, 8);
+        Self {
+            slots,
+            threads: (cores / slots).max(1),
+            memory_bytes: engine_memory_bytes / 2 / slots as u64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_have_no_more_threads_than_there_are_cores_and_half_of_the_memory() {
+        for (cores, slots, threads) in [
+            (1, 2, 1),
+            (2, 2, 1),
+            (4, 2, 2),
+            (8, 4, 2),
+            (16, 8, 2),
+            (64, 8, 8),
+        ] {
+            let bounds = ReaderBounds::new(cores, 4 << 30);
+            assert_eq!(
+                (bounds.slots, bounds.threads),
+                (slots, threads),
+                "{cores} cores"
+            );
+            assert_eq!(bounds.memory_bytes * slots as u64, 2 << 30);
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::ffi::{Connection, Engine};
 use crate::flushes::{Flushes, Listener};
 use crate::http::{Front, routes};
 use crate::judge::Judge;
-use crate::options::{DATABASE, Layers, Options};
+use crate::options::{DATABASE, Layers, Options, ReaderBounds};
 
 /// The environment variable in which a parent hands over the options, as JSON. Not arguments:
 /// those are shown to every user of the machine, and the options hold passwords.
@@ -125,27 +125,26 @@ pub fn run_with(options: Options, layers: Layers) -> Result<(), Error> {
         )));
     }
     let slots = options.slots.max(1);
-    let reader_slots = options.reader_slots();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let reader_bounds = ReaderBounds::new(cores, options.memory_bytes);
     let reader_threads = tokio::runtime::Builder::new_multi_thread()
         .enable_time()
         .worker_threads(1)
-        .max_blocking_threads(reader_slots)
+        .max_blocking_threads(reader_bounds.slots)
         .thread_name("reader")
         .on_thread_start(give_way)
         .build()?;
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let front = Arc::new(Front {
         executor: Executor {
             engine,
             version,
             judge,
-            reader_memory_bytes: options.reader_memory_bytes(),
-            reader_threads: threads.div_ceil(2) as u64,
+            reader_bounds,
         },
         writer: options.writer.clone(),
         reader: options.reader.clone(),
         writer_slots: Arc::new(Semaphore::new(slots)),
-        reader_slots: Arc::new(Semaphore::new(reader_slots)),
+        reader_slots: Arc::new(Semaphore::new(reader_bounds.slots)),
         reader_threads: reader_threads.handle().clone(),
     });
     let served = tokio::runtime::Builder::new_multi_thread()
