@@ -23,6 +23,9 @@ use std::time::Duration;
 /// What the issue allows for noticing; mending a few rows takes no longer either.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Into each of three installations on one machine.
+const FACTS_PER_SECOND: u32 = 100;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Damage {
     Truncated,
@@ -84,14 +87,16 @@ impl Installation {
         self.number("SELECT toUnixTimestamp64Milli(now64(3))").await
     }
 
-    /// Waits until `table` was found damaged after `since` and is whole again.
-    async fn until_mended(&self, table: &str, since: i64) {
+    /// Waits until `table` was found damaged after `since` and is whole again. Returns how long that
+    /// took, in milliseconds.
+    async fn until_mended(&self, table: &str, since: i64) -> i64 {
         let sql = format!(
             "SELECT countIf(last_began_millis >= {since} AND reason = '') \
              FROM {}.inventory FINAL WHERE table = '{table}'",
             self.generation()
         );
         self.until(&sql, &format!("{table} is whole again")).await;
+        self.now_millis().await - since
     }
 
     async fn until(&self, sql: &str, what: &str) {
@@ -238,7 +243,7 @@ fn fact(number: i64) -> Fact {
 
 /// Produces until told to stop.
 async fn feed(producer: FutureProducer, topics: Topics, stop: Arc<AtomicBool>) {
-    let mut tick = tokio::time::interval(Duration::from_millis(30));
+    let mut tick = tokio::time::interval(Duration::from_secs(1) / FACTS_PER_SECOND);
     for number in 200.. {
         if stop.load(Ordering::Relaxed) {
             return;
@@ -269,11 +274,13 @@ async fn suffers(own: &Installation, damage: Damage) {
     let stop = Arc::new(AtomicBool::new(false));
     let feeding = feed(own.producer.clone(), topics.clone(), Arc::clone(&stop));
     let feeding = tokio::spawn(feeding);
+    let mut longest_millis = 0;
     for table in &names {
         let since = own.now_millis().await;
         own.damage(table, damage).await;
-        own.until_mended(table, since).await;
+        longest_millis = own.until_mended(table, since).await.max(longest_millis);
     }
+    println!("{damage:?}: noticed and mended within {longest_millis} ms");
     stop.store(true, Ordering::Relaxed);
     feeding.await.unwrap();
     until_settled(&mut sink).await;

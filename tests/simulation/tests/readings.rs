@@ -296,10 +296,11 @@ fn compare(event: &Event, place: &str) -> &'static str {
         );
         assert_eq!(event.action.as_deref(), value["action"].as_str(), "{place}");
     }
-    let told = match Payload::read(event) {
-        Ok((Payload::Webhook(told), odd)) if odd.is_empty() => told,
-        // What could be read of it counts, and what could not is asked about.
-        Ok((Payload::Webhook(_), _)) | Err(_) => return "a dead letter",
+    let (told, end) = match Payload::read(event) {
+        Ok((Payload::Webhook(told), odd)) if odd.is_empty() => (told, "agreed"),
+        // What could be read of it counts, and so has to agree; what could not is asked about.
+        Ok((Payload::Webhook(told), _)) => (told, "a dead letter"),
+        Err(_) => return "a dead letter",
         Ok((Payload::Unread, _)) => return "of a kind that is not interpreted",
         Ok((other, _)) => panic!("{place}: {other:?} is no webhook"),
     };
@@ -336,7 +337,7 @@ fn compare(event: &Event, place: &str) -> &'static str {
             );
         }
     }
-    "agreed"
+    end
 }
 
 /// The output of a future that waits for nothing.
