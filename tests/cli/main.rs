@@ -2,6 +2,8 @@
 
 mod beside;
 mod damaged;
+mod github;
+mod letters;
 
 use axum::routing::{post, put};
 use axum::{Json, Router};
