@@ -127,6 +127,19 @@ fn no_service_starts_before_what_it_needs_is_healthy() {
     }
 }
 
+/// A table that is written again must keep neither the proxy from starting nor `up --wait` from ending.
+#[test]
+fn what_leads_github_to_gapless_waits_for_deliveries_to_be_taken_and_for_nothing_else() {
+    let gapless = compose()["services"]["gapless"].clone();
+    let health = text(&gapless["healthcheck"]["test"][3]);
+    assert!(health.contains("GET /readyz/webhook HTTP/"), "{health}");
+    let wait = &compose()["services"]["proxy"]["depends_on"]["gapless"];
+    assert_eq!(wait["condition"], "service_healthy");
+    // All else that is wrong with it is an alert.
+    let rules = read("docker/prometheus/rules.yml");
+    assert!(rules.contains("gapless_ready == 0"), "{rules}");
+}
+
 #[test]
 fn every_secret_is_a_file_of_the_secrets_folder_and_given_to_who_reads_it_alone() {
     let compose = compose();
