@@ -2,6 +2,7 @@
 
 mod beside;
 mod damaged;
+mod figures;
 mod github;
 mod letters;
 
