@@ -229,6 +229,23 @@ fn readers_of_topics_have_a_user_of_their_own_who_may_only_read() {
     assert!(start.contains("--topic gapless.") && start.contains("--group reader."));
 }
 
+/// Folders that `up` and `demo` make where they are started, and what configures them.
+#[test]
+fn what_a_run_in_the_checkout_leaves_there_is_neither_committed_nor_sent_to_the_builder() {
+    for name in ["gapless-data", "gapless-demo", "gapless.toml", ".env"] {
+        for (ignored, line) in [
+            (".gitignore", format!("/{name}")),
+            (".dockerignore", name.into()),
+        ] {
+            let lines = read(ignored);
+            assert!(
+                lines.lines().any(|known| known == line),
+                "{ignored}: {name}"
+            );
+        }
+    }
+}
+
 #[test]
 fn the_scripts_are_scripts() {
     let scripts = [
