@@ -20,6 +20,7 @@ mod events;
 mod gaps;
 mod issues;
 mod issues_daily;
+mod keys;
 mod life;
 pub mod migrations;
 mod names;

@@ -2,6 +2,7 @@
 
 mod machine;
 mod services;
+mod transport;
 
 use crate::config::Config;
 use crate::output::say;

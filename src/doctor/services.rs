@@ -1,6 +1,7 @@
 //! What lies outside the machine: GitHub, and stores that are services of their own.
 
 use super::Check;
+use super::transport::{is_known, unreached};
 use crate::query::Reader;
 use crate::settings::External;
 use crate::system;
@@ -16,13 +17,17 @@ const SKEW_MAX_SECONDS: i64 = 30;
 
 /// Whether the API answers, takes the token, and shares our idea of the time.
 pub(super) async fn source(source: &SourceConfig) -> Vec<Check> {
+    source_within(source, ANSWER_TIMEOUT).await
+}
+
+async fn source_within(source: &SourceConfig, patience: Duration) -> Vec<Check> {
     let name = source.host.as_str();
     let client = match OctocrabGitHub::new(source) {
         Ok(client) => client,
         Err(error) => return vec![Check::failed(name, format!("{error}: correct the source"))],
     };
     // Costs nothing of the budget that it tells of.
-    let asked = tokio::time::timeout(ANSWER_TIMEOUT, client.get("/rate_limit")).await;
+    let asked = tokio::time::timeout(patience, client.get("/rate_limit")).await;
     let answer = match asked {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => return vec![unreachable_api(source, &error.to_string())],
@@ -51,14 +56,11 @@ pub(super) async fn source(source: &SourceConfig) -> Vec<Check> {
 }
 
 /// Webhooks are taken in all the same.
-fn unreachable_api(source: &SourceConfig, reason: &str) -> Check {
+fn unreachable_api(source: &SourceConfig, cause: &str) -> Check {
+    let words = unreached(&source.api_base_url, "api_base_url", cause);
     Check::note(
         &source.host,
-        format!(
-            "{} was not reached ({reason}), so token and clock were not checked; without it lost \
-             events are not fetched",
-            source.api_base_url
-        ),
+        format!("token and clock were not checked, and lost events would not be fetched: {words}"),
     )
 }
 
@@ -90,12 +92,16 @@ pub(super) async fn stores(external: &External) -> Vec<Check> {
         Ok(Err(error)) => Check::failed("Kafka", format!("{bootstrap}: {error}")),
         Err(_) => Check::failed(
             "Kafka",
-            format!("{bootstrap} does not answer: is it running?"),
+            unreached(bootstrap, "[kafka] bootstrap", "no answer in time"),
         ),
     }];
     if let Some(url) = &external.registry_url {
         checks.push(match registry(url).await {
             Ok(words) => Check::ok("registry", words),
+            Err(RegistryError::Retry(cause)) if is_known(&cause) => Check::failed(
+                "registry",
+                unreached("the schema registry", "[registry] url", &cause),
+            ),
             Err(error) => Check::failed("registry", error.to_string()),
         });
     }
@@ -111,6 +117,10 @@ pub(super) async fn stores(external: &External) -> Vec<Check> {
         };
         checks.push(match asked {
             Ok(_) => Check::ok("ClickHouse", format!("{url} answers {}", user.user)),
+            Err(error) if error.chain().any(|cause| cause.is::<reqwest::Error>()) => Check::failed(
+                "ClickHouse",
+                unreached(url, "[clickhouse] url", &format!("{error:#}")),
+            ),
             Err(error) => {
                 Check::failed("ClickHouse", format!("{url}, as {}: {error:#}", user.user))
             }
@@ -121,6 +131,7 @@ pub(super) async fn stores(external: &External) -> Vec<Check> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Verdict;
     use super::*;
     use tokio::net::TcpListener;
 
@@ -142,5 +153,61 @@ mod tests {
         assert!(!silent.contains("hush"), "{silent}");
         let unusable = registry("u:hush@r").await.unwrap_err().to_string();
         assert!(!unusable.contains("hush"), "{unusable}");
+    }
+
+    /// By failures of the real client's: where its words change, so must ours.
+    #[tokio::test]
+    async fn an_api_that_is_not_reached_is_told_with_what_to_do_about_that() {
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let refused = closed.local_addr().unwrap();
+        drop(closed);
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let silent_at = silent.local_addr().unwrap();
+        let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let plain_at = plain.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(plain, axum::Router::new()).await });
+        let enough = ANSWER_TIMEOUT;
+        for (api_base_url, patience, advice) in [
+            // No resolver asks anybody for a name with an empty label.
+            (
+                "http://nowhere..invalid".to_owned(),
+                enough,
+                "this machine's DNS",
+            ),
+            (
+                format!("http://{refused}"),
+                enough,
+                "the connection was refused",
+            ),
+            (
+                format!("https://{plain_at}"),
+                enough,
+                "no encrypted connection",
+            ),
+            (
+                format!("http://{silent_at}"),
+                Duration::from_millis(50),
+                "no answer came in time",
+            ),
+        ] {
+            let source = SourceConfig {
+                host: "github.com".to_owned(),
+                owner: None,
+                secrets: Vec::new(),
+                api_base_url: api_base_url.clone(),
+                token: None,
+            };
+            let checks = source_within(&source, patience).await;
+            let [check] = &checks[..] else {
+                panic!("{checks:?}")
+            };
+            assert_eq!(check.verdict, Verdict::Note, "{}", check.words);
+            assert!(
+                check.words.contains(advice),
+                "{api_base_url}: {}",
+                check.words
+            );
+            assert!(check.words.ends_with(')'), "{}", check.words);
+        }
     }
 }

@@ -2,6 +2,9 @@
 
 mod beside;
 mod damaged;
+mod figures;
+mod github;
+mod letters;
 
 use axum::routing::{post, put};
 use axum::{Json, Router};

@@ -127,6 +127,19 @@ fn no_service_starts_before_what_it_needs_is_healthy() {
     }
 }
 
+/// A table that is written again must keep neither the proxy from starting nor `up --wait` from ending.
+#[test]
+fn what_leads_github_to_gapless_waits_for_deliveries_to_be_taken_and_for_nothing_else() {
+    let gapless = compose()["services"]["gapless"].clone();
+    let health = text(&gapless["healthcheck"]["test"][3]);
+    assert!(health.contains("GET /readyz/webhook HTTP/"), "{health}");
+    let wait = &compose()["services"]["proxy"]["depends_on"]["gapless"];
+    assert_eq!(wait["condition"], "service_healthy");
+    // All else that is wrong with it is an alert.
+    let rules = read("docker/prometheus/rules.yml");
+    assert!(rules.contains("gapless_ready == 0"), "{rules}");
+}
+
 #[test]
 fn every_secret_is_a_file_of_the_secrets_folder_and_given_to_who_reads_it_alone() {
     let compose = compose();
@@ -214,6 +227,23 @@ fn readers_of_topics_have_a_user_of_their_own_who_may_only_read() {
         .collect();
     assert_eq!(granted, ["Read", "Describe", "Read", "Describe"]);
     assert!(start.contains("--topic gapless.") && start.contains("--group reader."));
+}
+
+/// Folders that `up` and `demo` make where they are started, and what configures them.
+#[test]
+fn what_a_run_in_the_checkout_leaves_there_is_neither_committed_nor_sent_to_the_builder() {
+    for name in ["gapless-data", "gapless-demo", "gapless.toml", ".env"] {
+        for (ignored, line) in [
+            (".gitignore", format!("/{name}")),
+            (".dockerignore", name.into()),
+        ] {
+            let lines = read(ignored);
+            assert!(
+                lines.lines().any(|known| known == line),
+                "{ignored}: {name}"
+            );
+        }
+    }
 }
 
 #[test]

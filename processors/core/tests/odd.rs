@@ -394,6 +394,17 @@ fn a_row_that_stays_as_it_is_is_known_again_and_by_itself_it_is_the_same() {
     let before = known.clone();
     known.join(note_of_row(&again).unwrap().1);
     assert_eq!(known, before);
+    // Nor does it become another by being among what changed since then.
+    for since in ["10:20:00", "10:25:00"] {
+        let mut changed = listed("12:00:00", odd_row("10:30:00"));
+        let mut payload: Value = serde_json::from_slice(&changed.payload).unwrap();
+        payload["since"] = text(since).into();
+        changed.payload = serde_json::to_vec(&payload).unwrap();
+        let shown = note(&changed);
+        assert_eq!(first.event.event_id, shown.event.event_id, "since {since}");
+        known.join(note_of_row(&shown).unwrap().1);
+        assert_eq!(known, before, "since {since}");
+    }
     let changed = note(&listed("12:00:00", odd_row("11:30:00")));
     known.join(note_of_row(&changed).unwrap().1);
     assert_ne!(known, before);

@@ -1,9 +1,10 @@
 //! What `completeness` knows of numbers: the ledger's blocks, and the rollup that adds up their
 //! days.
 
+use crate::keys::{BY_DAY, OF_DAY};
 use crate::origin::{HOST, OfRepository, Origin, REPOSITORY_ID, Traced, origin_columns};
 use crate::rollup::{Figure, Rollup};
-use crate::table::{Column, Mapped, Table, Type, Value, columns_of, is_day};
+use crate::table::{Mapped, Table, Type, Value, columns_of, is_day};
 use gapless_schemas::{LedgerBlock, LedgerDay};
 use std::sync::LazyLock;
 
@@ -52,12 +53,7 @@ pub(crate) static TABLE: Table = Table {
     versioned: true,
 };
 
-fn column(
-    (name, ty, unit, meaning): (&'static str, Type, &'static str, &'static str),
-    value: for<'a> fn(&'a BlockRow) -> Value<'a>,
-) -> Mapped<BlockRow> {
-    Mapped::of(Column::stored(name, ty, unit, meaning), value)
-}
+type Of = Mapped<BlockRow>;
 
 /// The columns with their values.
 #[rustfmt::skip]
@@ -65,14 +61,14 @@ pub(crate) static MAPPING: LazyLock<Vec<Mapped<BlockRow>>> = LazyLock::new(|| {
     let mut columns = vec![
         Mapped::of(HOST, |r: &BlockRow| r.host().into()),
         Mapped::of(REPOSITORY_ID, |r: &BlockRow| r.repository_id().into()),
-        column(("block", Type::Int, "", "Index of the block, from 0: it holds the numbers 1024 block + 1 to 1024 (block + 1)."), |r| r.state.block.into()),
-        column(("highest", Type::Int, "", "Highest number of the block known to exist; 0 where none is."), |r| r.state.highest.into()),
-        column(("known", Type::Int, "numbers", "Known as an issue, a pull request or a discussion."), |r| r.state.known.into()),
-        column(("explained", Type::Int, "numbers", "Explained otherwise: deleted, moved away, never visible."), |r| r.state.explained.into()),
-        column(("missing", Type::Array(&Type::Int), "", "Numbers up to the highest that are neither, ascending."), |r| Value::list(r.state.missing.iter().copied())),
-        column(("daily.day", Type::Array(&Type::Day), "UTC day", "What it adds to numbers_daily: the day."), |r| Value::list(r.days().map(|d| Value::Day(d.day)))),
-        column(("daily.existing", Type::Array(&Type::Int), "numbers", "What it adds to numbers_daily: numbers that exist."), |r| Value::list(r.days().map(|d| d.existing))),
-        column(("daily.accounted", Type::Array(&Type::Int), "numbers", "What it adds to numbers_daily: of these, known or explained."), |r| Value::list(r.days().map(|d| d.accounted))),
+        Of::column(("block", Type::Int, "", "Index of the block, from 0: it holds the numbers 1024 block + 1 to 1024 (block + 1)."), |r| r.state.block.into()),
+        Of::column(("highest", Type::Int, "", "Highest number of the block known to exist; 0 where none is."), |r| r.state.highest.into()),
+        Of::column(("known", Type::Int, "numbers", "Known as an issue, a pull request or a discussion."), |r| r.state.known.into()),
+        Of::column(("explained", Type::Int, "numbers", "Explained otherwise: deleted, moved away, never visible."), |r| r.state.explained.into()),
+        Of::column(("missing", Type::Array(&Type::Int), "", "Numbers up to the highest that are neither, ascending."), |r| Value::list(r.state.missing.iter().copied())),
+        Of::column(("daily.day", Type::Array(&Type::Day), "UTC day", "What it adds to numbers_daily: the day."), |r| Value::list(r.days().map(|d| Value::Day(d.day)))),
+        Of::column(("daily.existing", Type::Array(&Type::Int), "numbers", "What it adds to numbers_daily: numbers that exist."), |r| Value::list(r.days().map(|d| d.existing))),
+        Of::column(("daily.accounted", Type::Array(&Type::Int), "numbers", "What it adds to numbers_daily: of these, known or explained."), |r| Value::list(r.days().map(|d| d.accounted))),
     ];
     columns.extend(origin_columns());
     columns
@@ -84,7 +80,7 @@ pub(crate) static ROLLUP: Rollup = Rollup {
         name: "numbers_daily",
         meaning: "One row a repository and day (UTC): numbers of issues, pull requests and discussions by the day of their creation.",
         columns: || ROLLUP.columns(),
-        key: &["host", "repository_id", "day"],
+        key: BY_DAY,
         versioned: true,
     },
     rows: &TABLE,
@@ -95,14 +91,7 @@ pub(crate) static ROLLUP: Rollup = Rollup {
         key: &["host", "repository_id", "block", "day"],
         versioned: false,
     }),
-    key: &[
-        (HOST, "host"),
-        (REPOSITORY_ID, "repository_id"),
-        (
-            Column::stored("day", Type::Day, "UTC day", "The day."),
-            "daily.day",
-        ),
-    ],
+    key: OF_DAY,
     figures: &[
         Figure::sum(
             "existing",

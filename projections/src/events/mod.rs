@@ -81,40 +81,35 @@ const TEXT: Type = Type::Nullable(&Type::Text);
 const INT: Type = Type::Nullable(&Type::Int);
 const TIME: Type = Type::Nullable(&Type::Time);
 
-fn column(
-    (name, ty, unit, meaning): (&'static str, Type, &'static str, &'static str),
-    value: for<'a> fn(&'a EventRow) -> Value<'a>,
-) -> Mapped<EventRow> {
-    Mapped::of(Column::stored(name, ty, unit, meaning), value)
-}
+type Of = Mapped<EventRow>;
 
 /// The columns with their values.
 #[rustfmt::skip]
 pub(crate) static MAPPING: LazyLock<Vec<Mapped<EventRow>>> = LazyLock::new(|| {
     let mut columns = vec![
-        column(("event_id", Type::Text, "", "Its id: 32 hex digits; the same fact ingested twice has one id."), |r| (&r.event.event_id).into()),
-        column(("source", Type::Name, "", "Where it came from: webhook, snapshot, listing, archive or gap."), |r| source_name(r.event.source).into()),
+        Of::column(("event_id", Type::Text, "", "Its id: 32 hex digits; the same fact ingested twice has one id."), |r| (&r.event.event_id).into()),
+        Of::column(("source", Type::Name, "", "Where it came from: webhook, snapshot, listing, archive or gap."), |r| source_name(r.event.source).into()),
         Mapped::of(Column::stored("change", TEXT, "", "Of a webhook: kind, action, number and time of the change, by which deliveries through two hooks are one.").hidden(), |r: &EventRow| r.change.as_ref().into()),
-        column(("kind", Type::Name, "", "X-GitHub-Event of a webhook, else the kind of snapshot or listing, or gap. Elsewhere: event."), |r| (&r.event.kind).into()),
-        column(("action", NAME, "", "The payload's action."), |r| r.event.action.as_ref().into()),
-        column(("delivery_id", TEXT, "", "X-GitHub-Delivery of a webhook."), |r| r.event.headers.get("x-github-delivery").into()),
-        column(("host", Type::Name, "", "GitHub host; ids and numbers are counted per host."), |r| (&r.event.host).into()),
-        column(("owner", NAME, "", "Login of the repository's owner, as it was then. Elsewhere: organization."), |r| r.event.owner.as_ref().into()),
-        column(("owner_id", INT, "", "Id of that owner. Elsewhere: organization_id."), |r| r.event.owner_id.into()),
-        column(("repository", NAME, "", "Full name of the repository, as it was then. Elsewhere: repository_full_name."), |r| r.event.repository.as_ref().into()),
+        Of::column(("kind", Type::Name, "", "X-GitHub-Event of a webhook, else the kind of snapshot or listing, or gap. Elsewhere: event."), |r| (&r.event.kind).into()),
+        Of::column(("action", NAME, "", "The payload's action."), |r| r.event.action.as_ref().into()),
+        Of::column(("delivery_id", TEXT, "", "X-GitHub-Delivery of a webhook."), |r| r.event.headers.get("x-github-delivery").into()),
+        Of::column(("host", Type::Name, "", "GitHub host; ids and numbers are counted per host."), |r| (&r.event.host).into()),
+        Of::column(("owner", NAME, "", "Login of the repository's owner, as it was then. Elsewhere: organization."), |r| r.event.owner.as_ref().into()),
+        Of::column(("owner_id", INT, "", "Id of that owner. Elsewhere: organization_id."), |r| r.event.owner_id.into()),
+        Of::column(("repository", NAME, "", "Full name of the repository, as it was then. Elsewhere: repository_full_name."), |r| r.event.repository.as_ref().into()),
         Mapped::of(Column::stored("repository_id", Type::Int, "", "Repository id; in the table 0 where it belongs to none.").shown_as(INT, "nullIf(t.repository_id, 0)"), |r: &EventRow| r.event.repository_id.unwrap_or(0).into()),
-        column(("number", INT, "", "Number of the issue or pull request that it speaks of."), |r| r.event.number.into()),
-        column(("hook_target_id", INT, "", "Id of what the hook is installed on."), |r| r.event.hook_target_id.into()),
-        column(("occurred_at", TIME, "UTC", "The entity's own time, where the payload tells one."), |r| r.event.occurred_at.into()),
+        Of::column(("number", INT, "", "Number of the issue or pull request that it speaks of."), |r| r.event.number.into()),
+        Of::column(("hook_target_id", INT, "", "Id of what the hook is installed on."), |r| r.event.hook_target_id.into()),
+        Of::column(("occurred_at", TIME, "UTC", "The entity's own time, where the payload tells one."), |r| r.event.occurred_at.into()),
         Mapped::of(Column::stored("occurred_on", Type::Day, "", "Day of occurred_at; in the table 1970-01-01 where the payload tells none, or one before 1990 or more than a day ahead of the receipt.").shown_as(Type::Nullable(&Type::Day), "nullIf(t.occurred_on, toDate(0))"), |r: &EventRow| Value::Day(r.occurred_on())),
-        column(("first_delivered_at", TIME, "UTC", "First delivery attempt, where GitHub's delivery list told it."), |r| r.event.first_delivered_at.into()),
-        column(("requested_at", TIME, "UTC", "Start of the API request that it answers."), |r| r.event.requested_at.into()),
-        column(("received_at", Type::Time, "UTC", "When Gapless received it. Elsewhere: received."), |r| r.event.received_at.into()),
+        Of::column(("first_delivered_at", TIME, "UTC", "First delivery attempt, where GitHub's delivery list told it."), |r| r.event.first_delivered_at.into()),
+        Of::column(("requested_at", TIME, "UTC", "Start of the API request that it answers."), |r| r.event.requested_at.into()),
+        Of::column(("received_at", Type::Time, "UTC", "When Gapless received it. Elsewhere: received."), |r| r.event.received_at.into()),
         Mapped::without(Column::stored("stored_at", Type::Time, "UTC", "When this row was written: less received_at, its freshness.").filled_by("now64(3, 'UTC')")),
-        column(("credential_kind", NAME, "", "Kind of credential that an API answer was visible to: app, token or anonymous."), |r| r.event.credential_kind.as_ref().into()),
-        column(("headers", Type::Map, "", "HTTP headers worth keeping, names in lower case."), |r| Value::Map(&r.event.headers)),
-        column(("payload_form", Type::Name, "", "raw: the bytes as received; redacted: parts were taken out."), |r| form_name(r.event.payload_form).into()),
-        column(("payload_bytes", Type::Int, "bytes", "Size of the payload."), |r| (r.event.payload.len() as i64).into()),
+        Of::column(("credential_kind", NAME, "", "Kind of credential that an API answer was visible to: app, token or anonymous."), |r| r.event.credential_kind.as_ref().into()),
+        Of::column(("headers", Type::Map, "", "HTTP headers worth keeping, names in lower case."), |r| Value::Map(&r.event.headers)),
+        Of::column(("payload_form", Type::Name, "", "raw: the bytes as received; redacted: parts were taken out."), |r| form_name(r.event.payload_form).into()),
+        Of::column(("payload_bytes", Type::Int, "bytes", "Size of the payload."), |r| (r.event.payload.len() as i64).into()),
         Mapped::of(Column::stored("payload", Type::Text, "", "The payload: JSON as received.").large(), |r: &EventRow| Value::Bytes(&r.event.payload)),
         Mapped::without(Column::computed("sender", TEXT, "", "Login of who caused it, read from the payload when asked for.", "nullIf(JSONExtractString(t.payload, 'sender', 'login'), '')")),
         Mapped::without(Column::computed("sender_id", INT, "", "Id of who caused it, read from the payload when asked for.", "nullIf(JSONExtractInt(t.payload, 'sender', 'id'), 0)")),

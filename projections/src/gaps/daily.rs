@@ -1,8 +1,8 @@
 //! The rollup `gaps_daily`: gaps by the day whose completeness they lower.
 
-use crate::origin::{HOST, REPOSITORY_ID};
+use crate::keys::{BY_DAY, OF_DAY};
 use crate::rollup::{Figure, Rollup};
-use crate::table::{Column, Table, Type};
+use crate::table::Table;
 
 /// Gaps by host, repository and day.
 pub(crate) static ROLLUP: Rollup = Rollup {
@@ -10,7 +10,7 @@ pub(crate) static ROLLUP: Rollup = Rollup {
         name: "gaps_daily",
         meaning: "One row a repository and day (UTC): gaps by the day on which the missing fact happened.",
         columns: || ROLLUP.columns(),
-        key: &["host", "repository_id", "day"],
+        key: BY_DAY,
         versioned: true,
     },
     rows: &super::TABLE,
@@ -21,14 +21,7 @@ pub(crate) static ROLLUP: Rollup = Rollup {
         key: &["host", "repository_id", "gap_id", "day"],
         versioned: false,
     }),
-    key: &[
-        (HOST, "host"),
-        (REPOSITORY_ID, "repository_id"),
-        (
-            Column::stored("day", Type::Day, "UTC day", "The day."),
-            "daily.day",
-        ),
-    ],
+    key: OF_DAY,
     figures: &[
         Figure::sum(
             "opened",

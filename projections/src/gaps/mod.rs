@@ -74,29 +74,24 @@ const TEXT: Type = Type::Nullable(&Type::Text);
 const INT: Type = Type::Nullable(&Type::Int);
 const TIME: Type = Type::Nullable(&Type::Time);
 
-fn column(
-    (name, ty, unit, meaning): (&'static str, Type, &'static str, &'static str),
-    value: for<'a> fn(&'a GapRow) -> Value<'a>,
-) -> Mapped<GapRow> {
-    Mapped::of(Column::stored(name, ty, unit, meaning), value)
-}
+type Of = Mapped<GapRow>;
 
 /// The columns with their values.
 #[rustfmt::skip]
 pub(crate) static MAPPING: LazyLock<Vec<Mapped<GapRow>>> = LazyLock::new(|| {
     let mut columns = repository_columns();
     columns.extend([
-        column(("gap_id", Type::Text, "", "Its id: 32 hex digits."), |r| (&r.state.gap_id).into()),
-        column(("detector", Type::Name, "", "What found it: number_space, head_chain, impossible_transition, contested_second, clock, dead_letter or unproven_history."), |r| r.state.detector.name().into()),
-        column(("number", INT, "", "Number of the issue or pull request in question, where it is about one."), |r| r.state.number.into()),
-        column(("evidence", Type::Text, "", "What shows that something is missing, in words."), |r| (&r.state.evidence).into()),
-        column(("since", Type::Time, "UTC", "When the missing fact happened, at the latest: its day is the one whose completeness it lowers."), |r| r.state.since.into()),
-        column(("opened_at", Type::Time, "UTC", "When it was opened."), |r| r.state.opened_at.into()),
-        column(("closed_at", TIME, "UTC", "When it was closed; NULL while it is open."), |r| r.state.closed_at.into()),
-        column(("is_open", Type::Bool, "", "Whether it is still open."), |r| r.is_open().into()),
-        column(("outcome", NAME, "", "How it ended: arrived (late, by itself), fetched or explained (GitHub says there is nothing)."), |r| r.state.outcome.map(GapOutcome::name).into()),
-        column(("answers", Type::Int, "answers", "Answers that were asked for on its behalf."), |r| r.state.answers.into()),
-        column(("heal_seconds", INT, "seconds", "Opening to closing; NULL while it is open, and where negative."), |r| r.heal_seconds().into()),
+        Of::column(("gap_id", Type::Text, "", "Its id: 32 hex digits."), |r| (&r.state.gap_id).into()),
+        Of::column(("detector", Type::Name, "", "What found it: number_space, head_chain, impossible_transition, contested_second, clock, dead_letter or unproven_history."), |r| r.state.detector.name().into()),
+        Of::column(("number", INT, "", "Number of the issue or pull request in question, where it is about one."), |r| r.state.number.into()),
+        Of::column(("evidence", Type::Text, "", "What shows that something is missing, in words."), |r| (&r.state.evidence).into()),
+        Of::column(("since", Type::Time, "UTC", "When the missing fact happened, at the latest: its day is the one whose completeness it lowers."), |r| r.state.since.into()),
+        Of::column(("opened_at", Type::Time, "UTC", "When it was opened."), |r| r.state.opened_at.into()),
+        Of::column(("closed_at", TIME, "UTC", "When it was closed; NULL while it is open."), |r| r.state.closed_at.into()),
+        Of::column(("is_open", Type::Bool, "", "Whether it is still open."), |r| r.is_open().into()),
+        Of::column(("outcome", NAME, "", "How it ended: arrived (late, by itself), fetched or explained (GitHub says there is nothing)."), |r| r.state.outcome.map(GapOutcome::name).into()),
+        Of::column(("answers", Type::Int, "answers", "Answers that were asked for on its behalf."), |r| r.state.answers.into()),
+        Of::column(("heal_seconds", INT, "seconds", "Opening to closing; NULL while it is open, and where negative."), |r| r.heal_seconds().into()),
         Mapped::without(Column::computed("age_seconds", INT, "seconds", "Opening to now; NULL once it is closed, and where negative.",
             "if(NOT t.is_open OR (dateDiff('second', t.opened_at, now64(3, 'UTC')) AS seconds) < 0, NULL, seconds)")),
         Mapped::without(Column::computed("html_url", TEXT, "", "The page on GitHub that it is about, where it is about one.",

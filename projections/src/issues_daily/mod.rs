@@ -1,10 +1,12 @@
 //! The view `issues_daily`: what happened to issues, by repository, day and author.
 
 use crate::issues;
-use crate::names::AUTHOR;
-use crate::origin::{HOST, OWNER, REPOSITORY, REPOSITORY_ID, REPOSITORY_PRESENCE};
-use crate::rollup::{Aggregate, Figure, Rollup};
-use crate::table::{Column, Table, Type};
+use crate::keys::{
+    AUTHOR_LOGIN, BY_DAY_AND_AUTHOR, INDEX_BY_DAY_AND_AUTHOR, OF_DAY_AND_AUTHOR, REPOSITORY_NAME,
+};
+use crate::origin::{OWNER, REPOSITORY_PRESENCE};
+use crate::rollup::{Figure, Rollup};
+use crate::table::Table;
 
 /// Figures by host, repository, day and author.
 pub(crate) static ROLLUP: Rollup = Rollup {
@@ -12,7 +14,7 @@ pub(crate) static ROLLUP: Rollup = Rollup {
         name: "issues_daily",
         meaning: "One row a repository, day (UTC) and author. Counts belong to the day of their event, a duration to the day on which it ended. What holds as of a day is the sum of a delta up to and with that day.",
         columns: || ROLLUP.columns(),
-        key: &["host", "repository_id", "day", "author_id", "author_is_bot"],
+        key: BY_DAY_AND_AUTHOR,
         versioned: true,
     },
     rows: &issues::TABLE,
@@ -20,55 +22,13 @@ pub(crate) static ROLLUP: Rollup = Rollup {
         name: "issues_days",
         meaning: "Every row of issues_daily that an issue ever counted under; never shortened.",
         columns: || ROLLUP.index_columns(),
-        key: &[
-            "host",
-            "repository_id",
-            "number",
-            "day",
-            "author_id",
-            "author_is_bot",
-        ],
+        key: INDEX_BY_DAY_AND_AUTHOR,
         versioned: false,
     }),
-    key: &[
-        (HOST, "host"),
-        (REPOSITORY_ID, "repository_id"),
-        (
-            Column::stored("day", Type::Day, "UTC day", "The day."),
-            "daily.day",
-        ),
-        (
-            Column::stored(
-                "author_id",
-                Type::Int,
-                "",
-                "Id of who opened them; 0 where unknown.",
-            )
-            .hidden(),
-            "author_id",
-        ),
-        (
-            Column::stored("author_is_bot", Type::Bool, "", "Whether that is a bot."),
-            "author_is_bot",
-        ),
-    ],
+    key: OF_DAY_AND_AUTHOR,
     figures: &[
-        Figure {
-            column: REPOSITORY,
-            aggregate: Aggregate::Greatest,
-            from: "repository",
-        },
-        Figure {
-            column: Column::stored(
-                "author",
-                Type::Name,
-                "",
-                "Login of who opened them, now; empty where unknown.",
-            )
-            .shown_as(AUTHOR.0, AUTHOR.1),
-            aggregate: Aggregate::Greatest,
-            from: "author",
-        },
+        REPOSITORY_NAME,
+        AUTHOR_LOGIN,
         Figure::sum("opened", "issues", "Opened that day.", "daily.opened"),
         Figure::sum(
             "closed",

@@ -10,7 +10,7 @@
 //! may tell one name.
 
 use crate::origin::{HOST, Origin, Traced, origin_columns};
-use crate::table::{Column, Mapped, Table, Type, Value, columns_of};
+use crate::table::{Mapped, Table, Type, Value, columns_of};
 use gapless_schemas::Naming;
 use std::sync::LazyLock;
 
@@ -44,23 +44,18 @@ pub(crate) static TABLE: Table = Table {
     versioned: true,
 };
 
-fn column(
-    (name, ty, unit, meaning): (&'static str, Type, &'static str, &'static str),
-    value: for<'a> fn(&'a NameRow) -> Value<'a>,
-) -> Mapped<NameRow> {
-    Mapped::of(Column::stored(name, ty, unit, meaning), value)
-}
+type Of = Mapped<NameRow>;
 
 /// The columns with their values.
 #[rustfmt::skip]
 pub(crate) static MAPPING: LazyLock<Vec<Mapped<NameRow>>> = LazyLock::new(|| {
     let mut columns = vec![
         Mapped::of(HOST, |r: &NameRow| (&r.host).into()),
-        column(("kind", Type::Name, "", "What bears it: person, label or milestone."), |r| r.naming.kind.name().into()),
-        column(("id", Type::Int, "", "Id of what bears it."), |r| r.naming.id.into()),
-        column(("name", Type::Text, "", "Login, name or title."), |r| (&r.naming.name).into()),
-        column(("deleted", Type::Bool, "", "Whether that was told with the deletion of what bore it."), |r| r.naming.deleted.into()),
-        column(("told_at", Type::Time, "UTC", "When that was told last."), |r| r.naming.told_at.into()),
+        Of::column(("kind", Type::Name, "", "What bears it: person, label or milestone."), |r| r.naming.kind.name().into()),
+        Of::column(("id", Type::Int, "", "Id of what bears it."), |r| r.naming.id.into()),
+        Of::column(("name", Type::Text, "", "Login, name or title."), |r| (&r.naming.name).into()),
+        Of::column(("deleted", Type::Bool, "", "Whether that was told with the deletion of what bore it."), |r| r.naming.deleted.into()),
+        Of::column(("told_at", Type::Time, "UTC", "When that was told last."), |r| r.naming.told_at.into()),
     ];
     columns.extend(origin_columns());
     columns

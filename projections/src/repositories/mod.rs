@@ -1,7 +1,7 @@
 //! The view `repositories`: one row a repository.
 
 use crate::origin::{HOST, Origin, REPOSITORY_ID, Traced, origin_columns, presence_name};
-use crate::table::{Column, Mapped, Table, Type, Value, columns_of};
+use crate::table::{Mapped, Table, Type, Value, columns_of};
 use gapless_schemas::Repository;
 use std::sync::LazyLock;
 
@@ -38,12 +38,7 @@ const INT: Type = Type::Nullable(&Type::Int);
 const BOOL: Type = Type::Nullable(&Type::Bool);
 const TIME: Type = Type::Nullable(&Type::Time);
 
-fn column(
-    (name, ty, unit, meaning): (&'static str, Type, &'static str, &'static str),
-    value: for<'a> fn(&'a RepositoryRow) -> Value<'a>,
-) -> Mapped<RepositoryRow> {
-    Mapped::of(Column::stored(name, ty, unit, meaning), value)
-}
+type Of = Mapped<RepositoryRow>;
 
 /// The columns with their values.
 #[rustfmt::skip]
@@ -51,18 +46,18 @@ pub(crate) static MAPPING: LazyLock<Vec<Mapped<RepositoryRow>>> = LazyLock::new(
     let mut columns = vec![
         Mapped::of(HOST, |r: &RepositoryRow| (&r.state.host).into()),
         Mapped::of(REPOSITORY_ID, |r: &RepositoryRow| r.state.repository_id.into()),
-        column(("repository", Type::Name, "", "Full name now (owner/name); empty where nothing told it. Elsewhere: repository_full_name."), |r| r.state.full_name.as_deref().unwrap_or("").into()),
-        column(("owner", NAME, "", "Login of its owner now. Elsewhere: organization."), |r| r.state.owner.as_ref().into()),
-        column(("owner_id", INT, "", "Id of its owner. Elsewhere: organization_id."), |r| r.state.owner_id.into()),
-        column(("private", BOOL, "", "Whether only members see it. Elsewhere: repository_visibility."), |r| r.state.private.into()),
-        column(("archived", BOOL, "", "Whether it is read-only."), |r| r.state.archived.into()),
-        column(("fork", BOOL, "", "Whether it is a fork of another repository."), |r| r.state.fork.into()),
-        column(("default_branch", NAME, "", "Its default branch. Elsewhere: repository_default_branch."), |r| r.state.default_branch.as_ref().into()),
-        column(("presence", Type::Name, "", "alive, gone (deleted), unreachable (404 for our credential) or moved."), |r| presence_name(r.state.presence).into()),
-        column(("created_at", TIME, "UTC", "When it was created."), |r| r.state.created_at.into()),
-        column(("names", Type::Array(&Type::Name), "", "Every full name that it was seen under, sorted."), |r| Value::list(&r.state.names)),
-        column(("first_seen_at", TIME, "UTC", "When the first event about it was received."), |r| r.state.first_seen_at.into()),
-        column(("listed_until", TIME, "UTC", "Start of the last complete listing of its issues and pull requests: up to here, absence was asked for."), |r| r.state.listed_until.into()),
+        Of::column(("repository", Type::Name, "", "Full name now (owner/name); empty where nothing told it. Elsewhere: repository_full_name."), |r| r.state.full_name.as_deref().unwrap_or("").into()),
+        Of::column(("owner", NAME, "", "Login of its owner now. Elsewhere: organization."), |r| r.state.owner.as_ref().into()),
+        Of::column(("owner_id", INT, "", "Id of its owner. Elsewhere: organization_id."), |r| r.state.owner_id.into()),
+        Of::column(("private", BOOL, "", "Whether only members see it. Elsewhere: repository_visibility."), |r| r.state.private.into()),
+        Of::column(("archived", BOOL, "", "Whether it is read-only."), |r| r.state.archived.into()),
+        Of::column(("fork", BOOL, "", "Whether it is a fork of another repository."), |r| r.state.fork.into()),
+        Of::column(("default_branch", NAME, "", "Its default branch. Elsewhere: repository_default_branch."), |r| r.state.default_branch.as_ref().into()),
+        Of::column(("presence", Type::Name, "", "alive, gone (deleted), unreachable (404 for our credential) or moved."), |r| presence_name(r.state.presence).into()),
+        Of::column(("created_at", TIME, "UTC", "When it was created."), |r| r.state.created_at.into()),
+        Of::column(("names", Type::Array(&Type::Name), "", "Every full name that it was seen under, sorted."), |r| Value::list(&r.state.names)),
+        Of::column(("first_seen_at", TIME, "UTC", "When the first event about it was received."), |r| r.state.first_seen_at.into()),
+        Of::column(("listed_until", TIME, "UTC", "Start of the last complete listing of its issues and pull requests: up to here, absence was asked for."), |r| r.state.listed_until.into()),
     ];
     columns.extend(origin_columns());
     columns

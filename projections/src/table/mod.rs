@@ -148,6 +148,34 @@ impl<R> Mapped<R> {
         }
     }
 
+    /// A column of this name, type, unit and meaning that rows bring.
+    pub const fn column(
+        (name, ty, unit, meaning): (&'static str, Type, &'static str, &'static str),
+        value: for<'a> fn(&'a R) -> Value<'a>,
+    ) -> Self {
+        Self::of(Column::stored(name, ty, unit, meaning), value)
+    }
+
+    /// The same, which views show as an expression of another type.
+    pub const fn shown(
+        (name, ty, unit, meaning): (&'static str, Type, &'static str, &'static str),
+        (shown, expression): (Type, &'static str),
+        value: for<'a> fn(&'a R) -> Value<'a>,
+    ) -> Self {
+        let column = Column::stored(name, ty, unit, meaning);
+        Self::of(column.shown_as(shown, expression), value)
+    }
+
+    /// Ids beside names, for views to resolve.
+    pub const fn hidden(
+        name: &'static str,
+        meaning: &'static str,
+        value: for<'a> fn(&'a R) -> Value<'a>,
+    ) -> Self {
+        let ids = Column::stored(name, Type::Array(&Type::Int), "", meaning);
+        Self::of(ids.hidden(), value)
+    }
+
     /// A column that rows do not bring.
     pub const fn without(column: Column) -> Self {
         Self {

@@ -298,8 +298,10 @@ fn row(bare: &Event, number: Option<i64>, since: Option<&Value>, row: Value) -> 
     }
     let updated_at = payload["items"][0]["updated_at"].as_str();
     let occurred_at = updated_at.and_then(|text| text.parse().ok());
+    // The row alone: shown by a listing of everything and by listings of what changed, each since
+    // another time, it is one thing, whoever asked for what and when.
+    let identity = payload["items"].to_string();
     let payload = payload.to_string().into_bytes();
-    // Not of the request: the same row, listed every ten minutes, is one thing.
     let nobody_asked = Timestamp::from_millis(0);
     let resource = format!(
         "row/{}/{}",
@@ -307,7 +309,7 @@ fn row(bare: &Event, number: Option<i64>, since: Option<&Value>, row: Value) -> 
         number.unwrap_or(0)
     );
     Event {
-        event_id: ids::answer_event_id(&bare.host, &resource, nobody_asked, &payload),
+        event_id: ids::answer_event_id(&bare.host, &resource, nobody_asked, identity.as_bytes()),
         number,
         occurred_at,
         payload,
