@@ -3,7 +3,9 @@
 //! The views that dashboards read, row by row and column by column: a row that one side has and the
 //! other lacks is a difference too, and NULL is neither 0 nor false nor an empty text. What is not
 //! compared stands in [`EXCLUDED`]; and of open items, `open_seconds` counts until now. What the
-//! simulated world never changes (a lock) is compared, but that proves little.
+//! simulated world never changes (a lock) is compared, but that proves little. Whose something was is
+//! unknown on both sides where the account was deleted before anything received showed it
+//! ([`Truth::know_only`]).
 
 mod rows;
 
@@ -12,6 +14,7 @@ use crate::system::Places;
 use anyhow::{Context, Result};
 use gapless_projections::catalogue::VIEWS;
 use gapless_projections::table::{Column, Type};
+use gapless_simulator::truth::Received;
 use gapless_simulator::{Oddity, Truth};
 use rows::{Row, Shown, shown};
 use serde::Deserialize;
@@ -41,6 +44,8 @@ const EXCLUDED: [(&[&str], &str); 4] = [
 /// What came of the comparison.
 pub(super) struct Compared {
     pub(super) figures: usize,
+    /// Authors and reviewers whom nobody can know.
+    pub(super) unknown: usize,
     /// Differing figures, in words.
     pub(super) wrong: Vec<String>,
     /// Share of known facts, 1 where nothing lacks.
@@ -59,8 +64,11 @@ pub(super) struct DetectorGaps {
 
 pub(super) async fn with_truth(places: &Places, truth: &Truth) -> Result<Compared> {
     let reader = Reader::new(places)?;
+    let mut truth = truth.clone();
+    let unknown = truth.know_only(&received(&reader, &truth).await?);
     let mut compared = Compared {
         figures: 0,
+        unknown,
         wrong: Vec::new(),
         completeness: reader
             .rows("SELECT sum(known) / sum(known + lacking) AS completeness FROM gapless.completeness")
@@ -70,7 +78,7 @@ pub(super) async fn with_truth(places: &Places, truth: &Truth) -> Result<Compare
             .unwrap_or(0.0),
         oddities: truth.oddities.clone(),
     };
-    for shown in shown(truth) {
+    for shown in shown(&truth) {
         let columns = compared_columns(shown.view);
         let ours = reader.rows(&query(shown.view, &columns)).await?;
         let ours = ours.into_iter().filter_map(|row| match row {
@@ -80,6 +88,28 @@ pub(super) async fn with_truth(places: &Places, truth: &Truth) -> Result<Compare
         compared.add(shown, &columns, ours.collect());
     }
     Ok(compared)
+}
+
+/// What was received of accounts that are gone by now: what they did may be known to nobody.
+async fn received(reader: &Reader, truth: &Truth) -> Result<Received> {
+    let gone = truth.gone().into_iter();
+    let gone: Vec<String> = gone.map(|id| format!("payload LIKE '%{id}%'")).collect();
+    let mut received = Received::default();
+    if gone.is_empty() {
+        return Ok(received);
+    }
+    let sql = format!(
+        "SELECT repository_id, payload FROM gapless.events \
+         WHERE source != 'gap' AND ({})",
+        gone.join(" OR ")
+    );
+    for row in reader.rows(&sql).await? {
+        let payload = row["payload"].as_str().map(serde_json::from_str);
+        if let (Some(repository_id), Some(Ok(payload))) = (row["repository_id"].as_u64(), payload) {
+            received.read(repository_id, &payload);
+        }
+    }
+    Ok(received)
 }
 
 pub(super) async fn gaps(places: &Places) -> Result<Vec<DetectorGaps>> {
@@ -245,6 +275,7 @@ mod tests {
             };
             let mut compared = Compared {
                 figures: 0,
+                unknown: 0,
                 wrong: Vec::new(),
                 completeness: 1.0,
                 oddities: BTreeMap::new(),
