@@ -176,7 +176,7 @@ impl Demo {
             changes: self.events,
             start,
             span_days,
-            oddities: &Oddity::MET,
+            oddities: &Oddity::ALL,
             faults: Faults {
                 lost: self.lost,
                 doubled: self.doubled,
