@@ -90,23 +90,27 @@ pub(super) async fn with_truth(places: &Places, truth: &Truth) -> Result<Compare
     Ok(compared)
 }
 
-/// What was received of accounts that are gone by now: what they did may be known to nobody.
+/// What was received of items on which accounts worked that are gone by now: whose that was may be
+/// known to nobody. A payload without such an account is dropped as soon as it is read: there is no
+/// bound to the number of listings.
 async fn received(reader: &Reader, truth: &Truth) -> Result<Received> {
-    let gone = truth.gone().into_iter();
-    let gone: Vec<String> = gone.map(|id| format!("payload LIKE '%{id}%'")).collect();
     let mut received = Received::default();
-    if gone.is_empty() {
-        return Ok(received);
-    }
-    let sql = format!(
-        "SELECT repository_id, payload FROM gapless.events \
-         WHERE source != 'gap' AND ({})",
-        gone.join(" OR ")
-    );
-    for row in reader.rows(&sql).await? {
-        let payload = row["payload"].as_str().map(serde_json::from_str);
-        if let (Some(repository_id), Some(Ok(payload))) = (row["repository_id"].as_u64(), payload) {
-            received.read(repository_id, &payload);
+    for (repository_id, gone) in truth.gone() {
+        let (numbers, accounts): (BTreeSet<u32>, BTreeSet<u64>) = gone.into_iter().unzip();
+        let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+        let accounts = accounts.iter().map(|id| format!("payload LIKE '%{id}%'"));
+        let sql = format!(
+            "SELECT arrayJoin(if({}, [payload], [])) AS received FROM gapless.events \
+             WHERE source != 'gap' AND repository_id = {repository_id} \
+             AND (number IS NULL OR number IN ({}))",
+            accounts.collect::<Vec<_>>().join(" OR "),
+            numbers.join(", ")
+        );
+        for row in reader.rows(&sql).await? {
+            let payload = row["received"].as_str().map(serde_json::from_str);
+            if let Some(Ok(payload)) = payload {
+                received.read(repository_id, &payload);
+            }
         }
     }
     Ok(received)
