@@ -12,6 +12,7 @@ mod rows;
 use crate::query::Reader;
 use crate::system::Places;
 use anyhow::{Context, Result};
+use gapless_engine::kafka::Access;
 use gapless_projections::catalogue::VIEWS;
 use gapless_projections::table::{Column, Type};
 use gapless_simulator::truth::Received;
@@ -62,10 +63,13 @@ pub(super) struct DetectorGaps {
     pub(super) gaps: u64,
 }
 
-pub(super) async fn with_truth(places: &Places, truth: &Truth) -> Result<Compared> {
+pub(super) async fn with_truth(
+    places: &Places,
+    access: &Access,
+    mut truth: Truth,
+) -> Result<Compared> {
     let reader = Reader::new(places)?;
-    let mut truth = truth.clone();
-    let unknown = truth.know_only(&received(&reader, &truth).await?);
+    let unknown = truth.know_only(&received(access, &truth.gone()).await?);
     let mut compared = Compared {
         figures: 0,
         unknown,
@@ -90,30 +94,30 @@ pub(super) async fn with_truth(places: &Places, truth: &Truth) -> Result<Compare
     Ok(compared)
 }
 
-/// What was received of items on which accounts worked that are gone by now: whose that was may be
-/// known to nobody. A payload without such an account is dropped as soon as it is read: there is no
-/// bound to the number of listings.
-async fn received(reader: &Reader, truth: &Truth) -> Result<Received> {
-    let mut received = Received::default();
-    for (repository_id, gone) in truth.gone() {
-        let (numbers, accounts): (BTreeSet<u32>, BTreeSet<u64>) = gone.into_iter().unzip();
-        let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
-        let accounts = accounts.iter().map(|id| format!("payload LIKE '%{id}%'"));
-        let sql = format!(
-            "SELECT arrayJoin(if({}, [payload], [])) AS received FROM gapless.events \
-             WHERE source != 'gap' AND repository_id = {repository_id} \
-             AND (number IS NULL OR number IN ({}))",
-            accounts.collect::<Vec<_>>().join(" OR "),
-            numbers.join(", ")
-        );
-        for row in reader.rows(&sql).await? {
-            let payload = row["received"].as_str().map(serde_json::from_str);
-            if let Some(Ok(payload)) = payload {
+/// What was received with accounts that are gone by now: whose something of theirs was may be known to
+/// nobody.
+async fn received(access: &Access, gone: &BTreeSet<u64>) -> Result<Received> {
+    if gone.is_empty() {
+        return Ok(Received::default());
+    }
+    let ids: Vec<String> = gone.iter().map(u64::to_string).collect();
+    let access = access.clone();
+    let read = move || {
+        let mut received = Received::default();
+        let is_whole = access.each_event(|event| {
+            let text = std::str::from_utf8(&event.payload).unwrap_or_default();
+            let id = event.repository_id.and_then(|id| u64::try_from(id).ok());
+            if let Some(repository_id) = id
+                && ids.iter().any(|id| text.contains(id))
+                && let Ok(payload) = serde_json::from_str(text)
+            {
                 received.read(repository_id, &payload);
             }
-        }
-    }
-    Ok(received)
+        })?;
+        anyhow::ensure!(is_whole, "Kafka does not hand out the whole log");
+        Ok(received)
+    };
+    tokio::task::spawn_blocking(read).await?
 }
 
 pub(super) async fn gaps(places: &Places) -> Result<Vec<DetectorGaps>> {

@@ -7,7 +7,7 @@
 
 use super::{ItemTruth, Truth};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The account of whoever is unknown, as the tables have it.
 const UNKNOWN: u64 = 0;
@@ -59,25 +59,17 @@ impl Received {
 }
 
 impl Truth {
-    /// By repository, the numbers of items that accounts which are gone opened or reviewed, with the
-    /// account.
-    pub fn gone(&self) -> BTreeMap<u64, Vec<(u32, u64)>> {
-        let mut gone: BTreeMap<u64, Vec<(u32, u64)>> = BTreeMap::new();
-        let mut add = |item: &ItemTruth, account: u64| {
-            let of_repository = gone.entry(item.repository_id).or_default();
-            of_repository.push((item.number, account));
-        };
+    /// Accounts that are gone, and opened or reviewed something that is still there.
+    pub fn gone(&self) -> BTreeSet<u64> {
         let pulls = self.pull_requests.iter().map(|pull| &pull.item);
         let issues = self.issues.iter().map(|issue| &issue.item);
-        for item in pulls.chain(issues).filter(|item| item.author_gone) {
-            add(item, item.author_id);
-        }
-        for pull in &self.pull_requests {
-            for review in pull.reviews.iter().filter(|review| review.user_gone) {
-                add(&pull.item, review.user_id);
-            }
-        }
-        gone
+        let items = pulls.chain(issues).filter(|item| item.author_gone);
+        let reviews = self.pull_requests.iter().flat_map(|pull| &pull.reviews);
+        let reviews = reviews.filter(|review| review.user_gone);
+        let authors = items.map(|item| item.author_id);
+        authors
+            .chain(reviews.map(|review| review.user_id))
+            .collect()
     }
 
     /// Makes unknown whose an item or a review of an account that is gone was, where nothing received
@@ -125,7 +117,7 @@ mod tests {
             pull_requests: vec![pull],
             issues: vec![issue],
             explained: Vec::new(),
-            oddities: BTreeMap::new(),
+            oddities: std::collections::BTreeMap::new(),
         }
     }
 
