@@ -49,28 +49,6 @@ pub enum Oddity {
 }
 
 impl Oddity {
-    /// Those that the demo and the simulation meet in every life. The others can be asked for and are
-    /// rendered, but not every figure comes out right after them yet: a burst of turns of which
-    /// deliveries are lost and the timeline omits one, a reviewer whose account is gone before anybody
-    /// told of the review, and an item that left while its repository was deleted.
-    pub const MET: [Self; 15] = [
-        Self::IssueConverted,
-        Self::DefaultBranchChanged,
-        Self::PersonRenamed,
-        Self::LoginReused,
-        Self::DraftedAfterReady,
-        Self::ReviewedAfterMerge,
-        Self::ReviewedByAuthor,
-        Self::ClosedBeforeCreated,
-        Self::CreatedLongAgo,
-        Self::CreatedOutOfRange,
-        Self::CommittedInTheEpoch,
-        Self::LabelRenamed,
-        Self::LabelDeleted,
-        Self::MilestoneRenamed,
-        Self::MilestoneDeleted,
-    ];
-
     /// All of them.
     pub const ALL: [Self; 19] = [
         Self::IssueConverted,

@@ -3,15 +3,19 @@
 //! The views that dashboards read, row by row and column by column: a row that one side has and the
 //! other lacks is a difference too, and NULL is neither 0 nor false nor an empty text. What is not
 //! compared stands in [`EXCLUDED`]; and of open items, `open_seconds` counts until now. What the
-//! simulated world never changes (a lock) is compared, but that proves little.
+//! simulated world never changes (a lock) is compared, but that proves little. Whose something was is
+//! unknown on both sides where the account was deleted before anything received showed it
+//! ([`Truth::know_only`]).
 
 mod rows;
 
 use crate::query::Reader;
 use crate::system::Places;
 use anyhow::{Context, Result};
+use gapless_engine::kafka::Access;
 use gapless_projections::catalogue::VIEWS;
 use gapless_projections::table::{Column, Type};
+use gapless_simulator::truth::Received;
 use gapless_simulator::{Oddity, Truth};
 use rows::{Row, Shown, shown};
 use serde::Deserialize;
@@ -41,6 +45,8 @@ const EXCLUDED: [(&[&str], &str); 4] = [
 /// What came of the comparison.
 pub(super) struct Compared {
     pub(super) figures: usize,
+    /// Authors and reviewers whom nobody can know.
+    pub(super) unknown: usize,
     /// Differing figures, in words.
     pub(super) wrong: Vec<String>,
     /// Share of known facts, 1 where nothing lacks.
@@ -57,10 +63,16 @@ pub(super) struct DetectorGaps {
     pub(super) gaps: u64,
 }
 
-pub(super) async fn with_truth(places: &Places, truth: &Truth) -> Result<Compared> {
+pub(super) async fn with_truth(
+    places: &Places,
+    access: &Access,
+    mut truth: Truth,
+) -> Result<Compared> {
     let reader = Reader::new(places)?;
+    let unknown = truth.know_only(&received(access, &truth.gone()).await?);
     let mut compared = Compared {
         figures: 0,
+        unknown,
         wrong: Vec::new(),
         completeness: reader
             .rows("SELECT sum(known) / sum(known + lacking) AS completeness FROM gapless.completeness")
@@ -70,7 +82,7 @@ pub(super) async fn with_truth(places: &Places, truth: &Truth) -> Result<Compare
             .unwrap_or(0.0),
         oddities: truth.oddities.clone(),
     };
-    for shown in shown(truth) {
+    for shown in shown(&truth) {
         let columns = compared_columns(shown.view);
         let ours = reader.rows(&query(shown.view, &columns)).await?;
         let ours = ours.into_iter().filter_map(|row| match row {
@@ -80,6 +92,32 @@ pub(super) async fn with_truth(places: &Places, truth: &Truth) -> Result<Compare
         compared.add(shown, &columns, ours.collect());
     }
     Ok(compared)
+}
+
+/// What was received with accounts that are gone by now: whose something of theirs was may be known to
+/// nobody.
+async fn received(access: &Access, gone: &BTreeSet<u64>) -> Result<Received> {
+    if gone.is_empty() {
+        return Ok(Received::default());
+    }
+    let ids: Vec<String> = gone.iter().map(u64::to_string).collect();
+    let access = access.clone();
+    let read = move || {
+        let mut received = Received::default();
+        let is_whole = access.each_event(|event| {
+            let text = std::str::from_utf8(&event.payload).unwrap_or_default();
+            let id = event.repository_id.and_then(|id| u64::try_from(id).ok());
+            if let Some(repository_id) = id
+                && ids.iter().any(|id| text.contains(id))
+                && let Ok(payload) = serde_json::from_str(text)
+            {
+                received.read(repository_id, &payload);
+            }
+        })?;
+        anyhow::ensure!(is_whole, "Kafka does not hand out the whole log");
+        Ok(received)
+    };
+    tokio::task::spawn_blocking(read).await?
 }
 
 pub(super) async fn gaps(places: &Places) -> Result<Vec<DetectorGaps>> {
@@ -245,6 +283,7 @@ mod tests {
             };
             let mut compared = Compared {
                 figures: 0,
+                unknown: 0,
                 wrong: Vec::new(),
                 completeness: 1.0,
                 oddities: BTreeMap::new(),

@@ -176,7 +176,7 @@ impl Demo {
             changes: self.events,
             start,
             span_days,
-            oddities: &Oddity::MET,
+            oddities: &Oddity::ALL,
             faults: Faults {
                 lost: self.lost,
                 doubled: self.doubled,
@@ -277,7 +277,7 @@ impl Demo {
             .unwrap_or_else(PoisonError::into_inner)
             .world
             .truth();
-        let compared = compare::with_truth(&places, &truth).await;
+        let compared = compare::with_truth(&places, &access, truth).await;
         let gaps = compare::gaps(&places).await;
         let answers = compare::answers(&places).await;
         // It holds a client of the log, which is about to stop.

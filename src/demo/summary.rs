@@ -169,6 +169,7 @@ impl Summary {
                 "delayed": faults.delayed,
                 "reordered": faults.reordered,
                 "oddities": oddities,
+                "accounts_unknown": self.compared.unknown,
                 "accepted": self.report.accepted,
                 "refused": self.report.refused,
                 "gaps_opened": self.opened(),

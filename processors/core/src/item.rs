@@ -391,9 +391,11 @@ impl Item {
     /// Its transitions, and whether they leave it closed. `draft` is what it shows, where nothing
     /// contests that.
     pub(crate) fn turns(&self, draft: Option<bool>) -> Vec<Turn> {
-        let closed = self.headline.get().map(|shown| shown.state == "closed");
+        let headline = self.headline.get();
+        let headline = headline.filter(|_| self.headline.contested().is_none());
         let shown = lifecycle::Shown {
-            closed: closed.filter(|_| self.headline.contested().is_none()),
+            closed: headline.map(|shown| shown.state == "closed"),
+            closed_at: headline.and_then(|shown| shown.closed_at),
             draft,
         };
         self.lifecycle.turns(self.created_at.0, shown)

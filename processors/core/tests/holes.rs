@@ -371,6 +371,57 @@ fn what_a_listing_lacks_is_asked_about_unless_something_later_speaks_of_it() {
 }
 
 #[test]
+fn a_404_of_a_time_before_a_listing_that_lacks_the_number_is_audited_until_another_answer() {
+    let issue_told = |action: &str, at: &str| {
+        let payload = json!({"issue": issue(1, "2025-01-01T11:00:00Z")});
+        webhook("issues", action, at, &payload)
+    };
+    let answer = |at: &str, status: u16| {
+        let payload = json!({"status": status, "issue": null, "timeline": []});
+        let mut event = event(Source::Snapshot, "item", at, &payload);
+        event.number = Some(1);
+        event
+    };
+    let audited = |events: &[Event]| -> Vec<String> {
+        let states = joined(events).into_iter();
+        let ledgers = states.filter(|(key, _)| key.kind == Kind::Ledger);
+        let questions = ledgers.flat_map(|(key, state)| state.questions(&key));
+        let questions = questions.filter(|question| {
+            assert_eq!(question.urgency, Urgency::Audit);
+            question.number == Some(1)
+        });
+        questions.map(|question| question.evidence).collect()
+    };
+    let listed = |at: &str| listing_of_everything(at, &[], &[]);
+    let first = vec![
+        issue_told("edited", "2025-01-01T12:00:00Z"),
+        // Asked while the repository was deleted.
+        answer("2025-01-02T12:00:00Z", 404),
+    ];
+    assert!(audited(&first).is_empty());
+    let with = |more: &[Event]| [&first[..], more].concat();
+    let restored = listed("2025-01-03T12:00:00Z");
+    let asked = audited(&with(std::slice::from_ref(&restored)));
+    assert_eq!(asked.len(), 1);
+    for end in [
+        answer("2025-01-03T13:00:00Z", 410),
+        answer("2025-01-03T13:00:00Z", 301),
+        answer("2025-01-03T13:00:00Z", 404),
+        issue_told("deleted", "2025-01-03T13:00:00Z"),
+    ] {
+        assert!(audited(&with(&[restored.clone(), end])).is_empty());
+    }
+    // An answer that left it open is asked for anew after the next listing, under words of its own.
+    let hidden = answer("2025-01-03T13:00:00Z", 404);
+    let again = audited(&with(&[hidden, listed("2025-01-04T12:00:00Z")]));
+    assert!(again.len() == 1 && again != asked, "{again:?}");
+    let gone = answer("2025-01-03T13:00:00Z", 410);
+    assert!(audited(&with(&[gone, listed("2025-01-04T12:00:00Z")])).is_empty());
+    // A listing of before the 404 says nothing about it.
+    assert!(audited(&with(&[listed("2025-01-02T11:00:00Z")])).is_empty());
+}
+
+#[test]
 fn a_deletion_explains_what_it_shows_though_our_clock_is_behind() {
     let payload = json!({"issue": issue(1, "2025-01-01T12:30:02Z")});
     let told = |action: &str| webhook("issues", action, "2025-01-01T12:30:00Z", &payload);

@@ -377,6 +377,61 @@ fn a_closing_that_witnesses_tell_a_second_apart_is_one() {
 }
 
 #[test]
+fn of_a_burst_the_closing_that_holds_is_told_by_what_is_shown_where_nothing_else_tells_it() {
+    // Closed, reopened and closed, of which the timeline has the first two, and so have deliveries.
+    for (gap, skew) in [(0, 0), (1, 0), (2, 1), (2, -1), (2, 2)] {
+        let truth = [(Closed, 10), (Reopened, 10 + gap), (Closed, 10 + 2 * gap)];
+        let timeline = truth[..2]
+            .iter()
+            .map(|(kind, second)| entry(*kind, *second));
+        let shown = |timeline| snapshot(&truth, false, skew, timeline);
+        let deliveries = [0, 1].map(|place| delivery(&truth, place, 1, false, skew));
+        let with_timeline = [shown(Some(timeline.collect()))];
+        let without = [&deliveries[..], &[shown(None)]].concat();
+        // Of one second, deliveries alone do not tell whether the first or the last of it lacks.
+        assert_eq!(asks(&without), gap == 0, "{gap} {skew}");
+        let told = [&with_timeline[..], &without].into_iter();
+        for events in told.filter(|events| !asks(events)) {
+            assert_eq!(
+                derived(events, OPENNESS),
+                of(&truth, OPENNESS),
+                "{gap} {skew}"
+            );
+        }
+        assert!(!asks(&with_timeline), "{gap} {skew}");
+    }
+}
+
+#[test]
+fn no_closing_is_made_of_a_reopening_later_than_the_look_or_of_one_that_clocks_moved() {
+    // The timeline is asked for after the object: it tells a reopening that the object does not show.
+    let truth = [(Closed, 10)];
+    let later = [entry(Closed, 10), entry(Reopened, 12)].to_vec();
+    let events = [snapshot(&truth, false, 0, Some(later))];
+    assert_eq!(derived(&events, OPENNESS), [Closed, Reopened]);
+    // All closings are told, the last of them by a clock that puts it before the reopening.
+    let truth = [(Closed, 10), (Reopened, 13), (Closed, 14)];
+    let early = [entry(Closed, 8), entry(Closed, 12)].to_vec();
+    let reopened = delivery(&truth, 1, 1, false, 0);
+    let events = [reopened, snapshot(&truth, false, 0, Some(early))];
+    let closed = derived(&events, OPENNESS).into_iter();
+    assert!(closed.filter(|kind| *kind == Closed).count() <= 2);
+}
+
+#[test]
+fn what_is_shown_without_a_time_remains_a_question() {
+    // The last of each is told by nothing but what is shown.
+    for kinds in [[ConvertedToDraft, ReadyForReview], [Closed, Reopened]] {
+        let truth = kinds.map(|kind| (kind, 10));
+        let events = [
+            delivery(&truth, 0, 1, false, 0),
+            snapshot(&truth, false, 0, None),
+        ];
+        assert!(asks(&events), "{kinds:?}");
+    }
+}
+
+#[test]
 fn an_issue_that_a_bot_closes_again_was_closed_twice() {
     let issue = |action: &str, second: i64, state: &str, closed_at: Value| {
         let object = json!({"id": 70, "number": 7, "title": "t", "state": state, "user": null,

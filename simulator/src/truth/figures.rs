@@ -1,7 +1,8 @@
 //! What follows from the truth of one item, derived anew from the definitions in `docs/tables.md`.
 //!
 //! A review counts as it is now: one that was dismissed was given, but approves and decides
-//! nothing. Nobody's review of their own work counts, and people are told apart by id. Times until and
+//! nothing. Nobody's review of their own work counts, and people are told apart by id; an unknown one
+//! has id 0, and is somebody else each time, yet may be an author whose account is gone. Times until and
 //! between reviews look at those up to its end alone: the merge, or the closing that holds.
 
 use super::{
@@ -151,6 +152,7 @@ impl PullRequestTruth {
     pub fn reviewers(&self) -> Vec<&str> {
         let people: BTreeMap<u64, &str> = self
             .reviews_of_others()
+            .filter(|review| review.user_id != 0)
             .map(|review| (review.user_id, review.user.as_str()))
             .collect();
         let mut logins: Vec<&str> = people.into_values().collect();
@@ -164,8 +166,9 @@ impl PullRequestTruth {
         let words = self
             .reviews_of_others()
             .filter(|it| it.state != "commented");
-        let last: BTreeMap<u64, &str> =
-            words.map(|review| (review.user_id, review.state)).collect();
+        let last: BTreeMap<(u64, u64), &str> = words
+            .map(|review| (review.person(), review.state))
+            .collect();
         ["changes_requested", "approved"]
             .into_iter()
             .find(|decision| last.values().any(|state| state == decision))
@@ -185,9 +188,10 @@ impl PullRequestTruth {
 
     /// By submission, as all reviews.
     fn reviews_of_others(&self) -> impl Iterator<Item = &ReviewTruth> {
-        self.reviews
-            .iter()
-            .filter(|review| review.user_id != self.item.author_id)
+        self.reviews.iter().filter(|review| match review.user_id {
+            0 => self.item.author_id != 0 && !self.item.author_gone,
+            known => known != self.item.author_id,
+        })
     }
 
     /// Those that came before there was nothing left to review.
@@ -201,6 +205,16 @@ impl PullRequestTruth {
         self.reviews_in_time()
             .filter(|review| review.state == "approved")
             .map(|review| review.submitted_at)
+    }
+}
+
+impl ReviewTruth {
+    /// What tells who gave it from others.
+    fn person(&self) -> (u64, u64) {
+        match self.user_id {
+            0 => (0, self.id),
+            known => (known, 0),
+        }
     }
 }
 

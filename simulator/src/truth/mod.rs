@@ -4,7 +4,8 @@
 //! `merged_at`, a reopening's, readying's and drafting's the timeline's `created_at`. An earlier
 //! closing, before a reopening, has the `closed_at` that the item showed then.
 //!
-//! Names are the ones that GitHub shows at the end; of an account that is gone, its last login.
+//! Names are the ones that GitHub shows at the end; of an account that is gone, its last login. What
+//! nobody could know of such an account is left out by [`Truth::know_only`].
 //!
 //! What counts where: a deleted issue counts nowhere, not even on the day it was opened; a
 //! converted issue counts as a pull request alone, created when the issue was and with its turns; a
@@ -15,9 +16,11 @@ mod daily;
 mod figures;
 #[cfg(test)]
 mod told;
+mod unknown;
 mod view;
 
 pub use daily::{DayKey, IssuesDay, PullRequestsDay, WAITING_DAYS};
+pub use unknown::Received;
 
 use crate::oddity::Oddity;
 use gapless_schemas::Timestamp;
@@ -86,6 +89,8 @@ pub struct ItemTruth {
     pub author_id: u64,
     /// True where the author is a bot.
     pub author_is_bot: bool,
+    /// True where the author's account was deleted.
+    pub author_gone: bool,
     /// Open or closed.
     pub state: ItemState,
     /// The names of its labels, sorted.
@@ -212,6 +217,8 @@ pub struct ReviewTruth {
     pub user: String,
     /// True where that is a bot.
     pub user_is_bot: bool,
+    /// True where that account was deleted.
+    pub user_gone: bool,
     /// `approved`, `changes_requested`, `commented` or `dismissed`.
     pub state: &'static str,
     /// When it was submitted.

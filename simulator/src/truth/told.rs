@@ -38,6 +38,7 @@ fn item(story: &'static str) -> ItemTruth {
         author: "ann".to_owned(),
         author_id: 1,
         author_is_bot: false,
+        author_gone: false,
         state: ItemState::Open,
         labels: Vec::new(),
         milestone: None,
@@ -98,6 +99,7 @@ pub(super) fn pull_request(story: &'static str) -> PullRequestTruth {
             user_id: id_of(user),
             user: user.to_owned(),
             user_is_bot: user == "bot",
+            user_gone: false,
             state,
             submitted_at,
         })

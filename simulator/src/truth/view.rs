@@ -111,6 +111,7 @@ impl World {
                     user: self.login(review.author),
                     user_is_bot: self.renderer.accounts.members[review.author].kind
                         == AccountKind::Bot,
+                    user_gone: self.renderer.accounts.members[review.author].gone,
                     state: review.state.name(),
                     submitted_at: review.submitted_at,
                 })
@@ -147,6 +148,7 @@ impl World {
             author: author.login.clone(),
             author_id: author.id,
             author_is_bot: author.kind == AccountKind::Bot,
+            author_gone: author.gone,
             state: if thread.open {
                 ItemState::Open
             } else {

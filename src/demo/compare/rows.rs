@@ -120,7 +120,10 @@ fn item_row(item: &ItemTruth, repository: &RepositoryTruth) -> Row {
         ("title", item.title.clone().into()),
         ("state", item.state.name().into()),
         ("author", item.author.clone().into()),
-        ("author_id", item.author_id.into()),
+        (
+            "author_id",
+            Some(item.author_id).filter(|id| *id != 0).into(),
+        ),
         ("author_is_bot", item.author_is_bot.into()),
         ("labels", list(&item.labels)),
         ("assignees", list(&item.assignees)),

@@ -13,11 +13,11 @@ use gapless_engine::records;
 use gapless_projections::catalogue::{ROLLUPS, TABLES};
 use gapless_projections::table::Cell;
 use gapless_schemas::{
-    Account, Codec, Gap, Issue, LedgerBlock, NameKind, Presence, PullRequest, Repository,
+    Account, Codec, Event, Gap, Issue, LedgerBlock, NameKind, Presence, PullRequest, Repository,
     StateTopic, Timestamp, Transition, TransitionKind,
 };
 use gapless_simulator::Truth;
-use gapless_simulator::truth::{self, DayKey, ItemTruth, TransitionTruth};
+use gapless_simulator::truth::{self, DayKey, ItemTruth, Received, TransitionTruth};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Figures = BTreeMap<String, String>;
@@ -45,7 +45,10 @@ pub(crate) fn differences(
         wrong.extend(states.last_but_not_latest());
     }
     add_daily(sink, &called, &mut ours);
-    let theirs = of_truth(truth);
+    let mut truth = truth.clone();
+    let unknown = truth.know_only(&received(broker));
+    counts.add_many("accounts that nobody can know", unknown as u64);
+    let theirs = of_truth(&truth);
     counts.add_many("figures compared", theirs.len() as u64);
     let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
     for name in names {
@@ -359,7 +362,7 @@ fn of_truth(truth: &Truth) -> Figures {
         add("changed files", pull.changed_files.to_string());
         add("commits", pull.commits.to_string());
         for review in &pull.reviews {
-            let value = format!("{} by {}", review.state, review.user);
+            let value = format!("{} by {}", review.state, known(&review.user));
             add(&format!("review {}", review.id), value);
         }
     }
@@ -427,7 +430,7 @@ fn add_item(figures: &mut Figures, what: &str, item: &ItemTruth) {
     let mut add = |name: &str, value: String| add(figures, what, name, value);
     add("title", item.title.clone());
     add("state", item.state.name().to_owned());
-    add("author", item.author.clone());
+    add("author", known(&item.author));
     // What was deleted for a while is there again in the end.
     add("presence", "alive".to_owned());
     add("milestone", text(&item.milestone));
@@ -441,6 +444,30 @@ fn add_item(figures: &mut Figures, what: &str, item: &ItemTruth) {
         "transitions",
         true_transitions(item.known_created_at(), &item.transitions),
     );
+}
+
+/// A login that may be unknown.
+fn known(login: &str) -> String {
+    text(&Some(login).filter(|login| !login.is_empty()))
+}
+
+/// Whose things were, by every payload in the log, as it was received.
+fn received(broker: &Broker) -> Received {
+    let mut received = Received::default();
+    let events = broker.topics.events();
+    for partition in broker.partitions() {
+        for record in broker.read(&events, partition, 0, usize::MAX) {
+            let event: Option<Event> = record
+                .value
+                .and_then(|value| broker.codec.decode(&value).ok());
+            let Some(event) = event else { continue };
+            let payload = serde_json::from_slice(&event.payload);
+            if let (Some(repository_id), Ok(payload)) = (event.repository_id, payload) {
+                received.read(repository_id.cast_unsigned(), &payload);
+            }
+        }
+    }
+    received
 }
 
 /// What nobody told: something else than 0, false or an empty text.

@@ -10,6 +10,11 @@ use gapless_schemas::{
 };
 use serde_json::Value;
 
+/// Later than all that a life tells: 2100-01-01.
+const LONG_AFTER_SECONDS: i64 = 4_102_444_800;
+/// Turns that one of the bugs takes for one are at most this far apart.
+const CLOSE_MILLIS: i64 = 5_000;
+
 /// A planted bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Planted {
@@ -42,11 +47,17 @@ pub enum Planted {
     AlphabetDecides,
     /// A review after the merge counts as if it had come in time.
     LateReviewsCount,
+    /// A repository that was deleted is gone for ever: whatever shows life later is not believed.
+    GoneForEver,
+    /// A pull request that shows an author whose account is gone forgets who that was.
+    GhostForgetsAuthor,
+    /// Transitions of one kind within five seconds are one.
+    CloseTurnsAreOne,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::ArrivalOrderDecides,
         Self::CommitBeforeOutputs,
         Self::EmitOnlyOnChange,
@@ -61,6 +72,9 @@ impl Planted {
         Self::NothingIsUndone,
         Self::AlphabetDecides,
         Self::LateReviewsCount,
+        Self::GoneForEver,
+        Self::GhostForgetsAuthor,
+        Self::CloseTurnsAreOne,
     ];
 
     /// Whether owners do not look at what others write to their output partitions.
@@ -85,6 +99,9 @@ impl Planted {
             Self::TombstoneLoses if speaks_of_leaving(event) => {
                 event.first_delivered_at = Some(Timestamp::from_millis(0));
                 event.requested_at = event.requested_at.map(|_| Timestamp::from_millis(0));
+            }
+            Self::GoneForEver if is_deletion_of_a_repository(event) => {
+                event.first_delivered_at = Some(Timestamp::from_seconds(LONG_AFTER_SECONDS));
             }
             Self::AbsenceIsNull if event.source == Source::Listing => edit(event, |payload| {
                 let items = payload.get_mut("items").and_then(Value::as_array_mut);
@@ -138,6 +155,13 @@ impl Planted {
                 add_closings(&mut state.transitions, &witnesses);
             }
             Self::LastRecordWins => state.version = offset,
+            Self::GhostForgetsAuthor => {
+                if !state.author_gone {
+                    return false;
+                }
+                state.author = None;
+            }
+            Self::CloseTurnsAreOne => keep_the_first_of_close_ones(&mut state.transitions),
             Self::LateReviewsCount => {
                 let Some(merged_at) = state.merged_at else {
                     return false;
@@ -155,6 +179,7 @@ impl Planted {
         match self {
             Self::UnionOfWitnesses => add_closings(&mut state.transitions, &[state.closed_at]),
             Self::LastRecordWins => state.version = offset,
+            Self::CloseTurnsAreOne => keep_the_first_of_close_ones(&mut state.transitions),
             _ => return self.misread_namings(&mut state.namings),
         }
         true
@@ -199,6 +224,25 @@ fn speaks_of_leaving(event: &Event) -> bool {
         && serde_json::from_slice::<Value>(&event.payload)
             .is_ok_and(|payload| payload["status"] != 200);
     by_webhook || by_answer
+}
+
+fn is_deletion_of_a_repository(event: &Event) -> bool {
+    event.source == Source::Webhook
+        && event.kind == "repository"
+        && event.action.as_deref() == Some("deleted")
+}
+
+fn keep_the_first_of_close_ones(transitions: &mut Vec<Transition>) {
+    let mut kept: Vec<Transition> = Vec::new();
+    for transition in transitions.drain(..) {
+        let is_close = |known: &Transition| {
+            known.kind == transition.kind && transition.at.millis_since(known.at) <= CLOSE_MILLIS
+        };
+        if !kept.iter().any(is_close) {
+            kept.push(transition);
+        }
+    }
+    *transitions = kept;
 }
 
 fn add_closings(transitions: &mut Vec<Transition>, witnesses: &[Option<Timestamp>]) {

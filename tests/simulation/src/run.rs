@@ -47,7 +47,7 @@ const DELIVERIES: usize = 300;
 /// Days over which they are spread.
 const SPAN_DAYS: u32 = 10;
 /// What no ordinary life has by chance, and every life here has.
-const ODDITIES: &[Oddity] = &Oddity::MET;
+const ODDITIES: &[Oddity] = &Oddity::ALL;
 /// Partitions of every topic; more than one of the three repositories may share one.
 const PARTITIONS: i32 = 4;
 /// By how much the clock moves when nothing else happens.

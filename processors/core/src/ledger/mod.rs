@@ -8,7 +8,12 @@
 //! A listing of everything that lacks a known number asks about it too: the item may have been
 //! deleted or transferred, and the delivery that said so lost. Absence answers nothing by itself
 //! (a row slides between two pages while they are read), so the question is put to GitHub: an
-//! answer requested later than the listing ends it, whatever it says.
+//! answer requested later than the listing ends it, whatever it says. Where that is a 404, it says only
+//! that this credential did not see it then: a repository that is deleted, or out of reach for a while,
+//! answers so for all that is in there, and for what left it meanwhile. So a known number that was
+//! answered with 404 and that a later listing of everything lacks is audited: the repository is there
+//! again, and GitHub will say what became of the item. A number that is hidden for good is so asked
+//! about now and then, for ever, and opens no gap.
 //!
 //! A repository may be older than Gapless. Before its numbers were listed once, and for those
 //! created long before the first word about their block, nothing shows that a delivery was lost:
@@ -38,9 +43,12 @@ pub struct State {
     repository: Register<String>,
     /// Numbers known as an item, by their place in the block, with their creation.
     known: BTreeMap<u16, Earliest<Timestamp>>,
-    /// Numbers that are no item's: GitHub answered with 301, 404 or 410, or a webhook said that the
-    /// item left or is a discussion. With when that was asked or told.
+    /// Numbers that are no item's: GitHub answered with 301 or 410, or a webhook said that the item
+    /// left or is a discussion. With when that was asked or told.
     explained: BTreeMap<u16, Latest<Timestamp>>,
+    /// Numbers that GitHub answered for with 404, with when that was asked: they are accounted for,
+    /// until something says more.
+    unseen: BTreeMap<u16, Latest<Timestamp>>,
     /// Numbers that GitHub answered for with 200, with when that was asked.
     answered: BTreeMap<u16, Latest<Timestamp>>,
     /// Numbers that a webhook told of or a listing showed, with when it was true.
@@ -63,6 +71,7 @@ impl Join for State {
         self.repository.join(other.repository);
         self.known.join(other.known);
         self.explained.join(other.explained);
+        self.unseen.join(other.unseen);
         self.answered.join(other.answered);
         self.told.join(other.told);
         self.unreadable.join(other.unreadable);
@@ -98,6 +107,14 @@ impl Join for OddRow {
 struct Missing {
     number: i64,
     before: Timestamp,
+}
+
+/// A known number that a listing of everything, asked for at `asked_at`, lacks.
+struct Absent {
+    number: i64,
+    asked_at: Timestamp,
+    /// When GitHub answered for it with 404, and nothing showed it since.
+    unseen_at: Option<Timestamp>,
 }
 
 impl State {
@@ -216,7 +233,7 @@ impl State {
     }
 
     /// Known numbers that the last listing of everything lacks, and that nothing later speaks of.
-    fn absent(&self, block: i64) -> Vec<(i64, Timestamp)> {
+    fn absent(&self, block: i64) -> Vec<Absent> {
         let (Some(shown), Some(stamp)) = (self.listed.get(), self.listed.stamp()) else {
             return Vec::new();
         };
@@ -226,17 +243,30 @@ impl State {
                 .0
                 .is_some_and(|at| at.plus_seconds(CREATED_BEFORE_SECONDS) < asked_at)
         };
-        let known = self.known.iter().filter(|(place, created_at)| {
+        let known = self
+            .known
+            .iter()
+            .filter(|(place, created_at)| old_enough(created_at) && !shown.contains(place));
+        let absent = known.filter_map(|(place, _)| {
             let there_at = time(&self.answered, place).max(time(&self.told, place));
-            old_enough(created_at)
-                && !shown.contains(place)
-                && there_at < Some(asked_at)
-                // What was explained and was there since has come back, and may go again.
-                && time(&self.explained, place).is_none_or(|at| Some(at) < there_at)
+            // What was explained and was there since has come back, and may go again.
+            let since = |times| time(times, place).filter(|at| Some(*at) >= there_at);
+            let unseen_at = since(&self.unseen);
+            let is_open = there_at < Some(asked_at)
+                && since(&self.explained).is_none()
+                && unseen_at.is_none_or(|at| at < asked_at);
+            is_open.then_some(Absent {
+                number: number(block, *place),
+                asked_at,
+                unseen_at,
+            })
         });
-        known
-            .map(|(place, _)| (number(block, *place), asked_at))
-            .collect()
+        absent.collect()
+    }
+
+    /// When it was last said of a number that it is no item's.
+    fn explained_at(&self, place: &u16) -> Option<Timestamp> {
+        time(&self.explained, place).max(time(&self.unseen, place))
     }
 
     /// Numbers about which something could not be read, that no later answer covers.
@@ -251,7 +281,7 @@ impl State {
             *known = at.max(*known);
         }
         let standing = last.into_iter().filter(|(place, at)| {
-            let answer = time(&self.answered, place).max(time(&self.explained, place));
+            let answer = time(&self.answered, place).max(self.explained_at(place));
             !answer.is_some_and(|asked| settles(asked, *at))
         });
         standing
@@ -283,7 +313,7 @@ impl State {
                 continue;
             }
             let Some(before) = next else { continue };
-            let accounted = known.is_some() || self.explained.contains_key(&place);
+            let accounted = known.is_some() || self.explained_at(&place).is_some();
             let day = before.day();
             let entry = days.entry(day).or_insert(LedgerDay {
                 day,
@@ -362,8 +392,14 @@ impl Entity for State {
                     Self::add(event, number, parts, |place, state| {
                         state.answered.insert(place, Latest(Some(event.as_of())));
                     });
-                } else if let (301 | 404 | 410, Some(number)) = (item.status, event.number) {
-                    Self::explain(event, number, event.as_of(), parts);
+                } else if let Some(number) = event.number {
+                    match item.status {
+                        301 | 410 => Self::explain(event, number, event.as_of(), parts),
+                        404 => Self::add(event, number, parts, |place, state| {
+                            state.unseen.insert(place, Latest(Some(event.as_of())));
+                        }),
+                        _ => {}
+                    }
                 }
             }
             Payload::Listing(listing) => {
@@ -383,6 +419,10 @@ impl Entity for State {
         let block = key.name.parse().ok()?;
         let highest = number(block, self.highest_place()?);
         let (missing, days) = self.walk(block);
+        let explained = self.explained.keys().chain(self.unseen.keys());
+        let explained: BTreeSet<&u16> = explained
+            .filter(|place| !self.known.contains_key(place))
+            .collect();
         Some(Record::Ledger(Box::new(LedgerBlock {
             host: key.host.clone(),
             repository_id: key.repository_id,
@@ -391,11 +431,7 @@ impl Entity for State {
             version,
             highest,
             known: self.known.len() as i64,
-            explained: self
-                .explained
-                .keys()
-                .filter(|place| !self.known.contains_key(place))
-                .count() as i64,
+            explained: explained.len() as i64,
             missing: missing.iter().map(|missing| missing.number).collect(),
             days: days.into_values().collect(),
         })))
@@ -432,9 +468,19 @@ impl Entity for State {
                 evidence,
             )
         });
-        let absent = self.absent(block).into_iter().map(|(number, asked_at)| {
-            let evidence = format!("number {number} is absent from a listing of everything");
-            ask(Detector::Clock, number, asked_at, Urgency::Gap, evidence)
+        let absent = self.absent(block).into_iter().map(|absent| {
+            let (number, asked_at) = (absent.number, absent.asked_at);
+            // The audit's words name the answer: the next 404 is to be asked about anew.
+            let (urgency, since, evidence) = match absent.unseen_at {
+                None => (Urgency::Gap, asked_at, "a listing of everything".to_owned()),
+                Some(at) => (
+                    Urgency::Audit,
+                    at,
+                    format!("a listing of everything later than its 404 of {at}"),
+                ),
+            };
+            let evidence = format!("number {number} is absent from {evidence}");
+            ask(Detector::Clock, number, since, urgency, evidence)
         });
         let unread = self.unread(block).into_iter().map(|(number, at)| {
             let evidence = format!("an event about number {number} could not be read");

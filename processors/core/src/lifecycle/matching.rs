@@ -20,6 +20,9 @@
 //!    reopening between are two tellings of one closing. Further apart, something between them was
 //!    lost, which is asked about.
 //!
+//! 5. **What an object shows holds.** Where it shows the item closed, and the others leave it open, its
+//!    `closed_at` is a closing, though it was paired with one before: see [`add_last_closing`].
+//!
 //! All of that is a pure function of the sets of tellings, so their order of arrival is no part of it.
 
 use super::Turn;
@@ -30,19 +33,19 @@ const SAME_WITHIN_MILLIS: u64 = 5_000;
 
 /// Two kinds of transitions that take turns.
 #[derive(Clone, Copy)]
-pub(super) struct Channel {
+struct Channel {
     /// From the state in which an item usually begins.
-    pub(super) away: TransitionKind,
+    away: TransitionKind,
     /// Back to it.
-    pub(super) back: TransitionKind,
+    back: TransitionKind,
 }
 
-pub(super) const OPENNESS: Channel = Channel {
+const OPENNESS: Channel = Channel {
     away: TransitionKind::Closed,
     back: TransitionKind::Reopened,
 };
 
-pub(super) const DRAFTNESS: Channel = Channel {
+const DRAFTNESS: Channel = Channel {
     away: TransitionKind::ConvertedToDraft,
     back: TransitionKind::ReadyForReview,
 };
@@ -83,14 +86,25 @@ struct Arranged {
 }
 
 impl Witnesses<'_> {
+    /// The sequence of closings and reopenings. `closed` says whether it is closed now, where that is
+    /// known, and `closed_at` since when, as the object that shows it does.
+    pub(super) fn openness(&self, closed: Option<bool>, closed_at: Option<Timestamp>) -> Vec<Turn> {
+        let mut turns = self.sequence(OPENNESS, Some(false), closed);
+        if let (Some(true), Some(closed_at)) = (closed, closed_at) {
+            add_last_closing(&mut turns, closed_at);
+        }
+        turns
+    }
+
+    /// The sequence of drafts. Of these an object shows no time: where it shows another state than
+    /// the last of them leads to, a question remains.
+    pub(super) fn draftness(&self, opened: Option<bool>, draft: Option<bool>) -> Vec<Turn> {
+        self.sequence(DRAFTNESS, opened, draft)
+    }
+
     /// The sequence of one channel. `begins` and `ends` say whether it is away from its usual state
     /// at its beginning and now, as far as that is known.
-    pub(super) fn sequence(
-        &self,
-        channel: Channel,
-        begins: Option<bool>,
-        ends: Option<bool>,
-    ) -> Vec<Turn> {
+    fn sequence(&self, channel: Channel, begins: Option<bool>, ends: Option<bool>) -> Vec<Turn> {
         let by = |order| self.arranged(channel, begins, ends, order);
         let by_timeline = by(Order::OfTimeline);
         if by_timeline.faults == 0 {
@@ -215,6 +229,32 @@ impl Witnesses<'_> {
                 }),
             }
         }
+    }
+}
+
+/// Adds the closing that an object shows as holding since `closed_at`, where `turns` leave the item open.
+///
+/// Closed, reopened and closed within seconds, of which the timeline omits the last and its delivery
+/// was lost: then `closed_at` is the only witness of the last closing, and is paired with the first.
+///
+/// There are never more closings than happened. Every item begins open, so of one that is closed there
+/// was one closing more than reopenings; no more reopenings are found than happened; so as long as there
+/// are no more closings than reopenings, at least one lacks. It is the last one unless clocks put the
+/// last one too early: then the sequence is right with its kinds, and its times are as far from the
+/// truth as the clocks.
+///
+/// A reopening later than `closed_at` may be later than the look too: the timeline is asked for after
+/// the object. Of an item that is shown open after its last closing, a reopening lacks, but nothing
+/// tells when it was. Both remain questions.
+fn add_last_closing(turns: &mut Vec<Turn>, closed_at: Timestamp) {
+    let is_left_open = |last: &Turn| last.kind == TransitionKind::Reopened && last.at <= closed_at;
+    let closings = turns.iter().filter(|it| it.kind == TransitionKind::Closed);
+    if turns.last().is_some_and(is_left_open) && closings.count() * 2 <= turns.len() {
+        turns.push(Turn {
+            kind: TransitionKind::Closed,
+            at: closed_at,
+            actor: None,
+        });
     }
 }
 

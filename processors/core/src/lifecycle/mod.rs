@@ -20,8 +20,8 @@ mod matching;
 use crate::law::{Earliest, Join, Register, Stamp, settles};
 use crate::payload::TimelineEvent;
 use gapless_schemas::{Event, Timestamp, TransitionKind};
+use matching::Witnesses;
 pub(crate) use matching::is_same;
-use matching::{DRAFTNESS, OPENNESS, Witnesses};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,6 +67,8 @@ struct Telling {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Shown {
     pub(crate) closed: Option<bool>,
+    /// Since when, where it is.
+    pub(crate) closed_at: Option<Timestamp>,
     pub(crate) draft: Option<bool>,
 }
 
@@ -195,8 +197,8 @@ impl Lifecycle {
             })
             .into_iter()
             .collect();
-        turns.extend(witnesses.sequence(OPENNESS, Some(false), shown.closed));
-        turns.extend(witnesses.sequence(DRAFTNESS, self.opened_draft(), shown.draft));
+        turns.extend(witnesses.openness(shown.closed, shown.closed_at));
+        turns.extend(witnesses.draftness(self.opened_draft(), shown.draft));
         turns.sort_by_key(|turn| turn.at);
         turns
     }

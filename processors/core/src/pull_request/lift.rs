@@ -167,15 +167,12 @@ fn of_pull_request(event: &Event, pull: &PullRequestObject) -> State {
             },
         );
     }
-    if let (Some(reviewers), Some(teams)) = (&pull.requested_reviewers, &pull.requested_teams) {
-        let asked: Vec<&UserObject> = reviewers
-            .iter()
-            .flatten()
-            .filter_map(RequestedReviewer::user)
-            .collect();
-        for user in &asked {
-            state.item.names.tell_person(named, user);
-        }
+    let asked = pull.requested_reviewers.iter().flatten().flatten();
+    let asked: Vec<&UserObject> = asked.filter_map(RequestedReviewer::user).collect();
+    for user in &asked {
+        state.item.names.tell_person(named, user);
+    }
+    if let (Some(_), Some(teams)) = (&pull.requested_reviewers, &pull.requested_teams) {
         let reviewers = people(asked.into_iter());
         let mut teams: Vec<String> = teams
             .iter()

@@ -7,10 +7,13 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// How long Kafka may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
+/// Without a record for this long before the end is reached, reading is given up.
+const STALLED: Duration = Duration::from_secs(15);
 
 /// What a command needs to reach the log.
 #[derive(Clone)]
@@ -41,6 +44,58 @@ impl Access {
             ("group.id", "gapless-operator"),
             ("enable.auto.commit", "false"),
         ])
+    }
+
+    /// Hands every record that `topic` holds now to `take`, in order within a partition. False where no
+    /// record came for a while before its end. Blocks.
+    pub(super) fn each(
+        &self,
+        topic: &str,
+        mut take: impl FnMut(&BorrowedMessage<'_>),
+    ) -> Result<bool, KafkaError> {
+        let consumer: BaseConsumer = self.consumer().create()?;
+        let mut open = HashMap::new();
+        let mut assignment = TopicPartitionList::new();
+        for partition in 0..self.topics.partitions {
+            let (low, high) = consumer.fetch_watermarks(topic, partition, ANSWER)?;
+            if low < high {
+                open.insert(partition, high);
+                assignment.add_partition_offset(topic, partition, Offset::Offset(low))?;
+            }
+        }
+        consumer.assign(&assignment)?;
+        let mut last = Instant::now();
+        while !open.is_empty() {
+            match consumer.poll(Duration::from_millis(100)) {
+                Some(message) => {
+                    let message = message?;
+                    last = Instant::now();
+                    if open
+                        .get(&message.partition())
+                        .is_some_and(|high| message.offset() + 1 >= *high)
+                    {
+                        open.remove(&message.partition());
+                    }
+                    take(&message);
+                }
+                None if last.elapsed() > STALLED => return Ok(false),
+                None => {}
+            }
+        }
+        Ok(true)
+    }
+
+    /// The same of all events of the log; a record that is none is passed over.
+    ///
+    /// # Errors
+    /// Where Kafka does not answer.
+    pub fn each_event(&self, mut take: impl FnMut(Event)) -> Result<bool, KafkaError> {
+        self.each(&self.topics.events(), |message| {
+            let event = message.payload().map(|bytes| self.codec.decode(bytes));
+            if let Some(Ok(event)) = event {
+                take(event);
+            }
+        })
     }
 
     /// Whether the log was begun under schema ids that [`Self::codec`] does not know: with another

@@ -108,42 +108,18 @@ pub enum DeadLetterError {
 /// # Errors
 /// See [`DeadLetterError`].
 pub fn read(access: &Access) -> Result<Vec<Entry>, DeadLetterError> {
-    let consumer: BaseConsumer = access.consumer().create()?;
-    let topic = access.topics.dead_letters();
-    let mut open = HashMap::new();
-    let mut assignment = TopicPartitionList::new();
-    for partition in 0..access.topics.partitions {
-        let (low, high) = consumer.fetch_watermarks(&topic, partition, ANSWER)?;
-        if low < high {
-            open.insert(partition, high);
-            assignment.add_partition_offset(&topic, partition, Offset::Offset(low))?;
-        }
-    }
-    consumer.assign(&assignment)?;
     let (mut entries, mut handled) = (Vec::new(), HashMap::new());
-    let mut last = Instant::now();
-    while !open.is_empty() {
-        match consumer.poll(Duration::from_millis(100)) {
-            Some(message) => {
-                let message = message?;
-                last = Instant::now();
-                if open
-                    .get(&message.partition())
-                    .is_some_and(|high| message.offset() + 1 >= *high)
-                {
-                    open.remove(&message.partition());
-                }
-                let key = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
-                match handling(&message) {
-                    Some(handling) => {
-                        handled.insert(key, handling);
-                    }
-                    None => entries.push(entry(access, &message, key)),
-                }
+    let is_whole = access.each(&access.topics.dead_letters(), |message| {
+        let key = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
+        match handling(message) {
+            Some(handling) => {
+                handled.insert(key, handling);
             }
-            None if last.elapsed() > STALLED => return Err(DeadLetterError::Stalled),
-            None => {}
+            None => entries.push(entry(access, message, key)),
         }
+    })?;
+    if !is_whole {
+        return Err(DeadLetterError::Stalled);
     }
     for entry in &mut entries {
         entry.handled = handled.get(&entry.key).copied();
