@@ -10,18 +10,33 @@ use crate::law::{Earliest, Join, Register, Stamp};
 use crate::payload::{LabelObject, MilestoneObject, UserObject};
 use gapless_schemas::{Account, NameKind, Naming, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// What each person, label and milestone was called.
+///
+/// One row of memory, in the order of bearers and names, and no map of maps: a dozen of them come with
+/// every payload, and the states are copied with each change (5 µs of 49 for an event replayed).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Names(BTreeMap<(NameKind, i64), BTreeMap<String, Told>>);
+pub(crate) struct Names(Vec<Told>);
 
 /// When an id was told with a name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Told {
+    kind: NameKind,
+    id: i64,
+    name: String,
     first: Earliest<Timestamp>,
     /// The last telling, and whether it was of a bot.
     last: Register<bool>,
+}
+
+impl Told {
+    fn bearer(&self) -> (NameKind, i64) {
+        (self.kind, self.id)
+    }
+
+    fn key(&self) -> (NameKind, i64, &str) {
+        (self.kind, self.id, &self.name)
+    }
 }
 
 /// What an id is called now.
@@ -31,27 +46,37 @@ struct Called<'a> {
     since: Timestamp,
 }
 
-impl Join for Told {
-    fn join(&mut self, other: Self) {
-        self.first.join(other.first);
-        self.last.join(other.last);
-    }
-}
-
 impl Join for Names {
     fn join(&mut self, other: Self) {
-        self.0.join(other.0);
+        if self.0.is_empty() {
+            *self = other;
+            return;
+        }
+        for told in other.0 {
+            self.join_one(told);
+        }
     }
 }
 
 impl Names {
-    fn tell(&mut self, stamp: Stamp, key: (NameKind, i64), name: &str, bot: bool) {
-        let told = Told {
+    fn join_one(&mut self, told: Told) {
+        match self.0.binary_search_by(|it| it.key().cmp(&told.key())) {
+            Ok(place) => {
+                self.0[place].first.join(told.first);
+                self.0[place].last.join(told.last);
+            }
+            Err(place) => self.0.insert(place, told),
+        }
+    }
+
+    fn tell(&mut self, stamp: Stamp, (kind, id): (NameKind, i64), name: &str, bot: bool) {
+        self.join_one(Told {
+            kind,
+            id,
+            name: name.to_owned(),
             first: Earliest(Some(stamp.entity_time)),
             last: Register::new(stamp, bot),
-        };
-        let names = self.0.entry(key).or_default();
-        names.entry(name.to_owned()).or_default().join(told);
+        });
     }
 
     /// Notes a person's name; nothing where it stands for an account that is gone.
@@ -77,7 +102,10 @@ impl Names {
     }
 
     fn called(&self, kind: NameKind, id: i64) -> Option<Called<'_>> {
-        latest(self.0.get(&(kind, id))?)
+        let from = self.0.partition_point(|told| told.bearer() < (kind, id));
+        let names = &self.0[from..];
+        let count = names.partition_point(|told| told.bearer() == (kind, id));
+        latest(&names[..count])
     }
 
     /// What `id` was last called.
@@ -106,8 +134,10 @@ impl Names {
     /// All of them, each with the time since which it was told. That stays while nothing else is
     /// told: a listing that shows an item as it was makes no news of who is named there.
     pub(crate) fn namings(&self) -> Vec<Naming> {
-        let namings = self.0.iter().filter_map(|(&(kind, id), names)| {
+        let by_bearer = self.0.chunk_by(|one, next| one.bearer() == next.bearer());
+        let namings = by_bearer.filter_map(|names| {
             let Called { name, since, .. } = latest(names)?;
+            let (kind, id) = names[0].bearer();
             Some(Naming {
                 kind,
                 id,
@@ -121,17 +151,17 @@ impl Names {
 }
 
 /// The name of the last telling, and since when: its first, unless another was told after that.
-fn latest(names: &BTreeMap<String, Told>) -> Option<Called<'_>> {
+fn latest(names: &[Told]) -> Option<Called<'_>> {
     let told = names.iter();
-    let told = told.filter_map(|(name, told)| Some((told.last.stamp()?, name, told)));
-    let (_, name, told) = told.max_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)))?;
-    let others = names.iter().filter(|(other, _)| *other != name);
+    let told = told.filter_map(|told| Some((told.last.stamp()?, &told.name, told)));
+    let (_, _, told) = told.max_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)))?;
+    let others = names.iter().filter(|other| other.name != told.name);
     let before = others
-        .filter_map(|(_, told)| told.last.stamp())
+        .filter_map(|told| told.last.stamp())
         .map(|stamp| stamp.entity_time.plus_millis(1))
         .max();
     Some(Called {
-        name,
+        name: &told.name,
         bot: *told.last.get()?,
         since: told.first.0.max(before)?,
     })

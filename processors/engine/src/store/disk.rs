@@ -12,7 +12,7 @@ pub struct DiskStore {
 
 /// Raised whenever the form of a stored value changes: states and watches are written without field
 /// names, so another form cannot be read, and is replayed instead.
-const FORM: u32 = 7;
+const FORM: u32 = 8;
 
 const STATES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("states");
 const WATCHES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("watches");
