@@ -16,6 +16,9 @@ function compare(a, b) {
   return typeof a === 'string' ? a.localeCompare(b) : a - b;
 }
 
+// A text no longer than this stays on one line: a login is not broken at its hyphens.
+const WORD_MAX = 24;
+
 function cell(row, field, all, chosen, short) {
   const value = row[field.at];
   const shown = field.name === 'repository' ? short(text(value, field)) : text(value, field);
@@ -26,7 +29,7 @@ function cell(row, field, all, chosen, short) {
     ? anchor(written, fill(link.url, chosen, { row, fields: all, value }), link.targetBlank)
     : written;
   const colored = field.config.custom?.cellOptions?.type === 'color-text' && step(value, field.config)?.state;
-  return el('td', { class: [right(field), field.kind !== 'string' ? 'short' : '', colored ? `is-${colored}` : '', field.config.custom?.width <= 120 ? 'anywhere' : ''].join(' ') }, content);
+  return el('td', { class: [right(field), field.kind !== 'string' || shown.length <= WORD_MAX ? 'short' : '', colored ? `is-${colored}` : '', field.config.custom?.width <= 120 ? 'anywhere' : ''].join(' ') }, content);
 }
 
 /** A table in a box that scrolls; `update(data)` keeps order, scroll and focus. */

@@ -21,7 +21,7 @@ async fn the_oldest_open_ones_are_those_whose_wait_the_charts_count() {
         let list = rows(&odd, uid, 30, query).await;
         let waits = list
             .iter()
-            .map(|row| row[5].as_i64().map(|seconds| seconds / 86_400));
+            .map(|row| row[2].as_i64().map(|seconds| seconds / 86_400));
         assert_eq!(waits.collect::<Vec<_>>(), days, "{uid}");
     }
     // All that wait 30 days and longer are listed with such a wait, and no others.
@@ -35,7 +35,7 @@ async fn the_oldest_open_ones_are_those_whose_wait_the_charts_count() {
         ] {
             let query = format!("var-bots=1&var-repository={repository}");
             let list = rows(&filled, uid, 30, &query).await;
-            let long = list.iter().filter_map(|row| row[5].as_i64());
+            let long = list.iter().filter_map(|row| row[2].as_i64());
             let listed = long.filter(|seconds| *seconds >= 30 * 86_400).count();
             let lines = rows(&filled, uid, chart, &query).await;
             let last = lines
