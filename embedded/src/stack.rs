@@ -20,8 +20,8 @@ use crate::process::{PartState, Supervised};
 const KAFKA_PORT: u16 = 9092;
 const KAFKA_CONTROLLER_PORT: u16 = 9093;
 const CLICKHOUSE_PORT: u16 = 8123;
-/// Statements of the writer, for projections, that run at the same time; half as many more of the
-/// reader, for the page and Grafana together.
+/// Statements of the writer, for projections, that run at the same time. (How many of the reader's, for
+/// the page and Grafana together, follows from the cores.)
 const CLICKHOUSE_SLOTS: usize = 16;
 /// The engine's bound, unless the machine is small.
 const CLICKHOUSE_MEMORY_MAX_BYTES: u64 = 4 << 30;

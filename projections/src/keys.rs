@@ -13,7 +13,7 @@ const DAY: (Column, &str) = (
 /// A table's key: repository and day.
 pub(crate) const BY_DAY: &[&str] = &["host", "repository_id", "day"];
 
-/// The same as a rollup's.
+/// [`BY_DAY`] as a rollup's.
 pub(crate) const OF_DAY: &[(Column, &str)] =
     &[(HOST, "host"), (REPOSITORY_ID, "repository_id"), DAY];
 
@@ -31,7 +31,7 @@ pub(crate) const INDEX_BY_DAY_AND_AUTHOR: &[&str] = &[
     "author_is_bot",
 ];
 
-/// The same as a rollup's.
+/// [`BY_DAY_AND_AUTHOR`] as a rollup's.
 pub(crate) const OF_DAY_AND_AUTHOR: &[(Column, &str)] = &[
     (HOST, "host"),
     (REPOSITORY_ID, "repository_id"),

@@ -36,6 +36,17 @@ pub(crate) struct Life {
     pub(crate) ready_at: Option<Timestamp>,
 }
 
+/// When a life began: with its creation; where that is out of range, with the first that is known of it,
+/// since it was closed all the same.
+pub(crate) fn began_at(
+    created_at: Option<Timestamp>,
+    transitions: &[Transition],
+    merged_at: Option<Timestamp>,
+) -> Option<Timestamp> {
+    let first = transitions.first().map(|transition| transition.at);
+    created_at.or(first).or(merged_at)
+}
+
 impl Life {
     /// The life of what was opened at `created_at`; `began_as_draft` says as what.
     pub(crate) fn walk(

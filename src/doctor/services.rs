@@ -64,6 +64,25 @@ fn unreachable_api(source: &SourceConfig, cause: &str) -> Check {
     )
 }
 
+/// Whether nothing came of a request: what answered, however badly, was reached.
+fn is_unreached(error: &anyhow::Error) -> bool {
+    let mut causes = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<reqwest::Error>());
+    causes.any(|cause| cause.is_connect() || cause.is_timeout())
+}
+
+/// librdkafka goes on trying, and says no more than that it did not come about: of all causes alike.
+fn no_kafka(bootstrap: &str, cause: &str) -> Check {
+    Check::failed(
+        "Kafka",
+        format!(
+            "{bootstrap} did not answer: see whether Kafka runs and this machine knows its name and has              a way there, then correct [kafka] bootstrap, or what [kafka] says of TLS and passwords \
+             ({cause})"
+        ),
+    )
+}
+
 /// What a registry that answers is good for. Neither the words nor the error hold the password that
 /// may stand in `url`.
 async fn registry(url: &str) -> Result<String, RegistryError> {
@@ -89,11 +108,8 @@ pub(super) async fn stores(external: &External) -> Vec<Check> {
             "Kafka",
             format!("{bootstrap} answers; `up` makes the topics"),
         ),
-        Ok(Err(error)) => Check::failed("Kafka", format!("{bootstrap}: {error}")),
-        Err(_) => Check::failed(
-            "Kafka",
-            unreached(bootstrap, "[kafka] bootstrap", "no answer in time"),
-        ),
+        Ok(Err(error)) => no_kafka(bootstrap, &error.to_string()),
+        Err(_) => no_kafka(bootstrap, "no answer in time"),
     }];
     if let Some(url) = &external.registry_url {
         checks.push(match registry(url).await {
@@ -117,7 +133,7 @@ pub(super) async fn stores(external: &External) -> Vec<Check> {
         };
         checks.push(match asked {
             Ok(_) => Check::ok("ClickHouse", format!("{url} answers {}", user.user)),
-            Err(error) if error.chain().any(|cause| cause.is::<reqwest::Error>()) => Check::failed(
+            Err(error) if is_unreached(&error) => Check::failed(
                 "ClickHouse",
                 unreached(url, "[clickhouse] url", &format!("{error:#}")),
             ),

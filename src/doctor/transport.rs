@@ -1,7 +1,7 @@
 //! What to do where something was not reached over the network.
 //!
-//! Each client prints causes of its own, down to the system's calls; some are text alone
-//! (librdkafka's, octocrab's). So a kind is known by its words, which the tests take from failures
+//! Each client prints causes of its own, down to the system's calls; some are text alone (octocrab's).
+//! So a kind is known by its words, which the tests take from failures
 //! that they make. The cause stays at the end of the sentence, for whoever knows it.
 
 /// Why something was not reached.
@@ -17,14 +17,8 @@ enum Kind {
 /// Words of each kind. A failed name or handshake is told as a failed connection, too, and so are
 /// waits for one: the more special kinds come first.
 const WORDS: [(Kind, &[&str]); 4] = [
-    (
-        Kind::Name,
-        &["dns error", "failed to lookup", "failed to resolve"],
-    ),
-    (
-        Kind::Tls,
-        &["certificate", "tls", "corrupt message", "ssl handshake"],
-    ),
+    (Kind::Name, &["dns error", "failed to lookup"]),
+    (Kind::Tls, &["certificate", "tls", "corrupt message"]),
     (
         Kind::Time,
         &["timed out", "timeout", "in time", "deadline has elapsed"],

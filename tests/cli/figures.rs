@@ -1,10 +1,8 @@
 //! What GitHub does seldom, through the whole system to the figures that a reader asks for.
 
 use crate::github::{GitHub, delivery, issue, repository, user};
-use crate::{PATIENCE, Up, errors, run};
+use crate::{PATIENCE, Up, send};
 use serde_json::{Value, json};
-use std::fs;
-use std::path::Path;
 use std::time::Instant;
 
 /// Asks as a reader does, with the reader's password and by SQL; the rows, columns in order.
@@ -42,13 +40,6 @@ async fn becomes(up: &Up, sql: &str, expected: Value) {
     }
 }
 
-fn send(folder: &Path, deliveries: &[String]) {
-    let recording = folder.join("recording.ndjson");
-    fs::write(&recording, deliveries.join("\n") + "\n").unwrap();
-    let sent = run(folder, &["send", recording.to_str().unwrap()]);
-    assert!(sent.status.success(), "{}", errors(&sent));
-}
-
 /// An issue's number as the pull request that it became on the next day.
 fn pull_request(number: i64) -> Value {
     let mut pull = issue(number);
@@ -82,11 +73,6 @@ async fn what_github_does_seldom_comes_out_right_in_the_figures() {
         github.answers(&path, repository.clone());
         github.answers(&format!("{path}/issues"), json!([]));
     }
-    let set_item = |repository: i64, item: &Value| {
-        let path = format!("/repositories/{repository}/issues/{}", item["number"]);
-        github.answers(&path, item.clone());
-        github.answers(&format!("{path}/timeline"), json!([]));
-    };
 
     // Issues that became pull requests, heard of in either order; GitHub lists both as what they are.
     let mut rows = Vec::new();
@@ -99,7 +85,7 @@ async fn what_github_does_seldom_comes_out_right_in_the_figures() {
         row["updated_at"] = pull["updated_at"].clone();
         row["draft"] = false.into();
         row["pull_request"] = json!({"merged_at": null});
-        set_item(1, &row);
+        github.shows_item(1, &row);
         rows.push(row);
     }
     github.answers("/repositories/1/issues", json!(rows));
@@ -109,7 +95,7 @@ async fn what_github_does_seldom_comes_out_right_in_the_figures() {
             &format!("/repositories/{repository}/issues"),
             json!([issue(1)]),
         );
-        set_item(repository, &issue(1));
+        github.shows_item(repository, &issue(1));
     }
     // One whose first closing is lost, one with a label that is none, one whose opening is lost.
     let mut closed = issue(1);
@@ -128,7 +114,7 @@ async fn what_github_does_seldom_comes_out_right_in_the_figures() {
         json!([closed, labelled, issue(3)]),
     );
     for item in [closed, labelled, issue(3)] {
-        set_item(4, &item);
+        github.shows_item(4, &item);
     }
 
     let up = Up::start(folder);
@@ -157,6 +143,14 @@ async fn what_github_does_seldom_comes_out_right_in_the_figures() {
         ],
     );
 
+    // Whatever is to be wrong is wrong once all of it is told.
+    becomes(
+        &up,
+        "SELECT count() FROM gapless.events WHERE source = 'webhook'",
+        json!([[7]]),
+    )
+    .await;
+    up.settle();
     // An issue that became a pull request is a pull request alone, in rows and in counts.
     becomes(
         &up,
@@ -218,7 +212,7 @@ async fn what_github_does_seldom_comes_out_right_in_the_figures() {
     second["user"] = user("carol", 13);
     let told = json!({"issue": second});
     github.answers("/repositories/2/issues", json!([issue(1), second]));
-    set_item(2, &second);
+    github.shows_item(2, &second);
     send(folder, &[delivery("issues", "opened", &back, told)]);
     becomes(
         &up,

@@ -11,35 +11,51 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 
-type Answers = Arc<Mutex<BTreeMap<String, Value>>>;
+#[derive(Default)]
+struct Told {
+    answers: BTreeMap<String, Value>,
+    /// How often each path was asked for.
+    asked: BTreeMap<String, usize>,
+}
 
 pub(crate) struct GitHub {
     base_url: String,
-    answers: Answers,
+    told: Arc<Mutex<Told>>,
 }
 
 impl GitHub {
     pub(crate) async fn start() -> Self {
-        let answers = Answers::default();
-        let router = Router::new()
-            .fallback(answer)
-            .with_state(Arc::clone(&answers));
+        let told = Arc::<Mutex<Told>>::default();
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&told));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { base_url, answers }
+        Self { base_url, told }
     }
 
     /// From now on `path` is answered with 200 and `body`; what no test set is not found.
     pub(crate) fn answers(&self, path: &str, body: Value) {
-        let mut answers = self.answers.lock().unwrap();
-        answers.insert(path.to_owned(), body);
+        let mut told = self.told.lock().unwrap();
+        told.answers.insert(path.to_owned(), body);
+    }
+
+    /// From now on an item of a repository is answered, with an empty timeline.
+    pub(crate) fn shows_item(&self, repository_id: i64, item: &Value) {
+        let path = format!("/repositories/{repository_id}/issues/{}", item["number"]);
+        self.answers(&path, item.clone());
+        self.answers(&format!("{path}/timeline"), json!([]));
+    }
+
+    /// How often `path` was asked for.
+    pub(crate) fn times_asked(&self, path: &str) -> usize {
+        let told = self.told.lock().unwrap();
+        told.asked.get(path).copied().unwrap_or(0)
     }
 
     /// From now on there is nothing at `path` or below.
     pub(crate) fn forgets(&self, path: &str) {
-        let mut answers = self.answers.lock().unwrap();
-        answers.retain(|known, _| !known.starts_with(path));
+        let mut told = self.told.lock().unwrap();
+        told.answers.retain(|known, _| !known.starts_with(path));
     }
 
     /// Writes the configuration of a Gapless that asks here, of `owner` and impatiently.
@@ -55,8 +71,10 @@ impl GitHub {
     }
 }
 
-async fn answer(State(answers): State<Answers>, uri: Uri) -> Response {
-    match answers.lock().unwrap().get(uri.path()) {
+async fn answer(State(told): State<Arc<Mutex<Told>>>, uri: Uri) -> Response {
+    let mut told = told.lock().unwrap();
+    *told.asked.entry(uri.path().to_owned()).or_default() += 1;
+    match told.answers.get(uri.path()) {
         Some(body) => Json(body.clone()).into_response(),
         None => (StatusCode::NOT_FOUND, Json(json!({"message": "Not Found"}))).into_response(),
     }

@@ -2,9 +2,8 @@
 //! it, and that it is over once GitHub gives an answer that can be read.
 
 use crate::github::{GitHub, delivery, issue, repository};
-use crate::{Up, errors, printed, run, wait_for};
+use crate::{Up, errors, printed, run, send, wait_for};
 use serde_json::{Value, json};
-use std::fs;
 
 const ISSUES: &str = "/repositories/5/issues";
 
@@ -17,14 +16,17 @@ fn name(letter: &Value) -> String {
     letter["name"].as_str().unwrap().to_owned()
 }
 
+fn letters(up: &Up, which: &[&str]) -> Vec<Value> {
+    let command = [&["dlq", "list", "--json"], which].concat();
+    up.json(&command).unwrap().as_array().unwrap().clone()
+}
+
 fn all_letters(up: &Up) -> Vec<Value> {
-    let letters = up.json(&["dlq", "list", "--all", "--json"]).unwrap();
-    letters.as_array().unwrap().clone()
+    letters(up, &["--all"])
 }
 
 fn open_letters(up: &Up) -> Vec<Value> {
-    let letters = up.json(&["dlq", "list", "--json"]).unwrap();
-    letters.as_array().unwrap().clone()
+    letters(up, &[])
 }
 
 /// How complete the repository is, and the detectors of its open gaps.
@@ -59,9 +61,8 @@ async fn an_odd_row_is_a_letter_and_a_gap_of_its_own_until_its_item_is_answered_
     let mut second = issue(2);
     second["labels"] = json!([{"id": 1, "name": "bug"}]);
     github.answers(ISSUES, json!([issue(1), row, issue(3)]));
-    for (number, item) in [(1, issue(1)), (2, second.clone()), (3, issue(3))] {
-        github.answers(&format!("{ISSUES}/{number}"), item);
-        github.answers(&format!("{ISSUES}/{number}/timeline"), json!([]));
+    for item in [&issue(1), &second, &issue(3)] {
+        github.shows_item(5, item);
     }
     let timeline = format!("{ISSUES}/2/timeline");
     github.answers(
@@ -70,10 +71,7 @@ async fn an_odd_row_is_a_letter_and_a_gap_of_its_own_until_its_item_is_answered_
     );
     let up = Up::start(folder);
     let opened = delivery("issues", "opened", &odd, json!({"issue": issue(1)}));
-    let recording = folder.join("recording.ndjson");
-    fs::write(&recording, opened + "\n").unwrap();
-    let sent = run(folder, &["send", recording.to_str().unwrap()]);
-    assert!(sent.status.success(), "{}", errors(&sent));
+    send(folder, &[opened]);
 
     // All else counts: the other rows, what is left of the odd one, and of the answer about it.
     for (number, field, expected) in [
@@ -146,6 +144,11 @@ async fn an_odd_row_is_a_letter_and_a_gap_of_its_own_until_its_item_is_answered_
         assert_eq!(letter["handled"], how);
     }
     assert!(open_gap(&up).is_some());
+    let asked = github.times_asked(ISSUES);
+    wait_for("the row to be listed anew, twice at least", || {
+        (github.times_asked(ISSUES) >= asked + 4).then_some(())
+    });
+    up.settle();
     let rows: Vec<Value> = all_letters(&up).into_iter().filter(is_row).collect();
     assert_eq!(rows.len(), 1, "{rows:#?}");
 
@@ -167,10 +170,7 @@ async fn an_odd_row_is_a_letter_and_a_gap_of_its_own_until_its_item_is_answered_
     });
     assert!(run(folder, &["dlq", "drop", "--all"]).status.success());
     assert_eq!(open_letters(&up), Vec::<Value>::new());
-    let status = wait_for("nothing to lag", || {
-        let status = up.json(&["status", "--json"])?;
-        (status["processors_lag"] == 0 && status["projections_lag"] == 0).then_some(status)
-    });
+    let status = up.settle();
     assert_eq!(
         (&status["dead_letters"], &status["completeness"]),
         (&json!(0), &json!(1.0))

@@ -47,6 +47,14 @@ fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// Sends deliveries as a recording.
+fn send(folder: &Path, deliveries: &[String]) {
+    let recording = folder.join("recording.ndjson");
+    fs::write(&recording, deliveries.join("\n") + "\n").unwrap();
+    let sent = run(folder, &["send", recording.to_str().unwrap()]);
+    assert!(sent.status.success(), "{}", errors(&sent));
+}
+
 fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
@@ -199,6 +207,14 @@ impl Up {
         serde_json::from_slice(&output.stdout).ok()
     }
 
+    /// Waits until nothing lags; what `status` says then.
+    fn settle(&self) -> Value {
+        wait_for("nothing to lag", || {
+            let status = self.json(&["status", "--json"])?;
+            (status["processors_lag"] == 0 && status["projections_lag"] == 0).then_some(status)
+        })
+    }
+
     fn stop(mut self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         let status = wait_for("up to stop", || self.child.try_wait().unwrap());
@@ -281,10 +297,7 @@ async fn a_dropped_table_is_told_of_and_written_again(up: &Up) {
         let found = services.iter().find(|(known, _)| *known == name);
         found.unwrap().1.clone()
     };
-    wait_for("no lag", || {
-        let status = up.json(&["status", "--json"])?;
-        (status["projections_lag"] == 0 && status["processors_lag"] == 0).then_some(())
-    });
+    up.settle();
     // What was lost with ClickHouse's folder is written again first.
     let began = Instant::now();
     while get(format!("{operator}/readyz")).await.0 != 200 {

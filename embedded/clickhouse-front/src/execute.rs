@@ -295,7 +295,7 @@ impl Executor {
     /// What a reader's statement may take, whatever it asks for.
     ///
     /// It keeps nothing on disk: what one reader spills, the disk writes before the writer's next
-    /// parts (p99 of the writer's inserts beside a large sort: three times its own, else 1.1).
+    /// parts (p99 of the writer's inserts beside large sorts: three times its own; without, 1.3).
     fn bounds(&self) -> [String; 10] {
         [
             format!("max_memory_usage = {}", self.reader_bounds.memory_bytes),

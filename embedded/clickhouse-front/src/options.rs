@@ -81,8 +81,8 @@ pub struct Options {
     pub memory_bytes: u64,
 }
 
-/// What readers may take at the same time: altogether no more threads than there are cores, so that the
-/// writer, who goes first, never waits for more than one of them to stop.
+/// What readers may take at the same time: altogether no more threads than there are cores (two on one
+/// core), so that the writer, who goes first, never waits for more than one of them to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReaderBounds {
     /// How many of their statements run; more wait their turn. Two at the least: one that takes its time
@@ -124,6 +124,10 @@ mod tests {
             assert_eq!(
                 (bounds.slots, bounds.threads),
                 (slots, threads),
+                "{cores} cores"
+            );
+            assert!(
+                bounds.slots * bounds.threads <= cores.max(2),
                 "{cores} cores"
             );
             assert_eq!(bounds.memory_bytes * slots as u64, 2 << 30);

@@ -1,7 +1,7 @@
 //! What follows from an issue's state: pure.
 
 use super::daily::{self, Day};
-use crate::life::{Life, Turn};
+use crate::life::{Life, Turn, began_at};
 use crate::origin::{OfRepository, Origin, Traced, is_there};
 use gapless_schemas::Issue;
 
@@ -24,9 +24,7 @@ pub(crate) struct Figures {
 
 impl Figures {
     pub(crate) fn of(state: &Issue) -> Self {
-        // What was created at a time out of range was closed all the same.
-        let first = state.transitions.first().map(|transition| transition.at);
-        let began_at = state.created_at.or(first);
+        let began_at = began_at(state.created_at, &state.transitions, None);
         let walked = began_at.map(|at| Life::walk(at, &state.transitions, None, false));
         let count = |turn| walked.as_ref().map_or(0, |life| life.count(turn));
         let (closed_count, reopened_count) = (count(Turn::Closed), count(Turn::Reopened));

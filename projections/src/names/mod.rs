@@ -25,14 +25,18 @@ impl Traced for NameRow {
     fn origin(&self) -> &Origin {
         &self.origin
     }
-    /// Of tellings of one time, that of the deletion counts.
     fn version(&self) -> i64 {
-        let told_at = self.naming.told_at.as_millis().max(0);
-        told_at.saturating_mul(2) + i64::from(self.naming.deleted)
+        version(&self.naming)
     }
     fn is_deleted(&self) -> bool {
         false
     }
+}
+
+/// The version of a telling's row. Of tellings of one time, that of the deletion counts.
+pub(crate) fn version(naming: &Naming) -> i64 {
+    let told_at = naming.told_at.as_millis().max(0);
+    told_at.saturating_mul(2) + i64::from(naming.deleted)
 }
 
 /// One row a name that an id was ever told with.

@@ -1,7 +1,7 @@
 //! Derived figures of a pull request. What nothing told stays `None`: a stage that is missing is
 //! not a stage of no length, and a negative length is a contradiction between clocks, not a figure.
 
-use crate::life::{Life, Turn, began_as_draft};
+use crate::life::{Life, Turn, began_as_draft, began_at};
 use gapless_schemas::{Account, PullRequest, Review, Timestamp};
 use std::collections::BTreeMap;
 
@@ -125,9 +125,8 @@ impl Figures {
             .iter()
             .filter(|review| is_another(review.reviewer.as_ref(), state))
             .collect();
-        // What was created at a time out of range was closed all the same.
-        let first = state.transitions.first().map(|transition| transition.at);
-        let walked = state.created_at.or(first).map(|began_at| {
+        let began_at = began_at(state.created_at, &state.transitions, state.merged_at);
+        let walked = began_at.map(|began_at| {
             let draft = state.draft == Some(true);
             let draft = began_as_draft(state.opened_draft, &state.transitions, draft);
             Life::walk(began_at, &state.transitions, state.merged_at, draft)

@@ -156,7 +156,7 @@ impl<R: Traced> Buffer<R> {
 }
 
 /// The step that stores `rows`, if there are any.
-fn insert(rows: RowsBuilder) -> Option<Step> {
+pub(super) fn insert(rows: RowsBuilder) -> Option<Step> {
     (!rows.is_empty()).then(|| Step::Insert(rows.build()))
 }
 

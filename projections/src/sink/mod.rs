@@ -11,6 +11,7 @@ mod memory;
 mod projector;
 mod service;
 mod step;
+mod tellings;
 mod upkeep;
 
 pub use clickhouse::{ClickHouse, ClickHouseOptions, SetupError, make_live, prepare};

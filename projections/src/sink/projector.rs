@@ -9,11 +9,11 @@
 
 use super::buffer::{Append, Buffer, Place, Target};
 use super::step::Step;
+use super::tellings::Tellings;
 use crate::completeness::numbers::{self, BlockRow};
 use crate::events::{self, EventRow};
 use crate::gaps::{self, GapRow};
 use crate::issues::{self, IssueRow};
-use crate::names::{self, NameRow};
 use crate::origin::Origin;
 use crate::pull_requests::{self, PullRequestRow};
 use crate::repositories::{self, RepositoryRow};
@@ -97,7 +97,7 @@ pub struct Projector {
     repositories: Buffer<RepositoryRow>,
     blocks: Buffer<BlockRow>,
     gaps: Buffer<GapRow>,
-    names: Buffer<NameRow>,
+    names: Tellings,
     offsets: Offsets,
     /// The last event, in whose buffers the next is read.
     spare: Option<Event>,
@@ -143,7 +143,7 @@ impl Projector {
                 &gaps::MAPPING,
                 Some(&gaps::ROLLUP),
             )),
-            names: Buffer::new(Target::new(&names::TABLE, &names::MAPPING, None)),
+            names: Tellings::default(),
             offsets: Offsets::new(),
             spare: None,
         }
@@ -237,12 +237,7 @@ impl Projector {
     /// Takes in what a record calls people, labels and milestones.
     fn take_names(&mut self, namings: Vec<Naming>, place: &Place, origin: &Origin) {
         for naming in namings {
-            let row = NameRow {
-                host: place.host.clone(),
-                naming,
-                origin: origin.clone(),
-            };
-            self.names.push(row, place);
+            self.names.push(naming, &place.host, origin);
         }
     }
 
@@ -273,7 +268,10 @@ impl Projector {
                 }
             )* };
         }
-        take!(names, repositories, pull_requests, issues, blocks, gaps);
+        if self.names.len() >= bounds.entities {
+            self.names.take_rows(&mut rows);
+        }
+        take!(repositories, pull_requests, issues, blocks, gaps);
         steps.extend(rows);
         steps
     }

@@ -294,6 +294,7 @@ async fn what_is_in_kafka_is_soon_in_the_views_through_restarts_and_rebalances()
     until_rows(&client, count, &["762"]).await;
     until_rows(&client, daily, &["acme/hammer\t1"]).await;
 
+    let refused_before = fourth.status.borrow().refused;
     let newer_topic = topics.state(StateTopic::Issues);
     // A state that a newer release wrote stops the sink before it, now and at the next start.
     let newer = FutureRecord::<(), _>::to(&newer_topic)
@@ -305,9 +306,10 @@ async fn what_is_in_kafka_is_soon_in_the_views_through_restarts_and_rebalances()
         _ => false,
     };
     fourth.until("the newer state", waits).await;
-    fourth.stop().await;
+    // Nothing is passed over, now or then.
+    assert_eq!(fourth.stop().await.refused, refused_before);
     let mut fifth = Sink::start(options.clone());
     fifth.until("the newer state again", waits).await;
-    fifth.stop().await;
+    assert_eq!(fifth.stop().await.refused, 0);
     embedded.stop().await;
 }

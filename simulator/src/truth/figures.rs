@@ -189,7 +189,7 @@ impl PullRequestTruth {
     /// By submission, as all reviews.
     fn reviews_of_others(&self) -> impl Iterator<Item = &ReviewTruth> {
         self.reviews.iter().filter(|review| match review.user_id {
-            0 => self.item.author_id != 0 && !self.item.author_gone,
+            0 => !self.item.author_gone,
             known => known != self.item.author_id,
         })
     }

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::running::{Fresh, SLOTS};
 use std::time::Duration;
 
+/// How many of readers' statements run at the same time at the least.
+const READER_SLOTS_MIN: usize = 2;
+
 #[derive(Row, Serialize, Deserialize, Clone, Debug, PartialEq)]
 struct Pull {
     repository: String,
@@ -394,9 +397,14 @@ async fn the_writer_does_not_wait_for_readers(writer: &Client, reader: &Client) 
         })
         .collect();
     let mut running = futures_util::stream::FuturesUnordered::from_iter(running);
-    let first = tokio::time::timeout(within, running.next()).await;
-    let (first, _holds_its_slot) = first.expect("in turn").expect("one").expect("sent");
-    assert_eq!(first.expect("answered"), Some(0));
+    // All of their slots, on a machine of up to five cores, and no fewer than on any other.
+    let mut held = Vec::new();
+    for _ in 0..READER_SLOTS_MIN {
+        let first = tokio::time::timeout(within, running.next()).await;
+        let (first, holds_its_slot) = first.expect("in turn").expect("one").expect("sent");
+        assert_eq!(first.expect("answered"), Some(0));
+        held.push(holds_its_slot);
+    }
     let written = tokio::time::timeout(within, number(writer, "SELECT toUInt64(1)"));
     assert_eq!(written.await.expect("the writer waits for readers"), 1);
 }

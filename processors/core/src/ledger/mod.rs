@@ -419,10 +419,10 @@ impl Entity for State {
         let block = key.name.parse().ok()?;
         let highest = number(block, self.highest_place()?);
         let (missing, days) = self.walk(block);
-        let explained = self.explained.keys().chain(self.unseen.keys());
-        let explained: BTreeSet<&u16> = explained
-            .filter(|place| !self.known.contains_key(place))
-            .collect();
+        let unseen = self.unseen.keys();
+        let only_unseen = unseen.filter(|place| !self.explained.contains_key(place));
+        let explained = self.explained.keys().chain(only_unseen);
+        let explained = explained.filter(|place| !self.known.contains_key(place));
         Some(Record::Ledger(Box::new(LedgerBlock {
             host: key.host.clone(),
             repository_id: key.repository_id,
@@ -431,7 +431,7 @@ impl Entity for State {
             version,
             highest,
             known: self.known.len() as i64,
-            explained: explained.len() as i64,
+            explained: explained.count() as i64,
             missing: missing.iter().map(|missing| missing.number).collect(),
             days: days.into_values().collect(),
         })))

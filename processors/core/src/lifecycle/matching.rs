@@ -8,7 +8,8 @@
 //!    are paired as can be, and of these pairings the closest is taken. Each witness tells a part of
 //!    what happened, in its order, so pairing what is truly one is such a pairing too: so many pairs
 //!    at least are found, and never are there more transitions than happened.
-//! 2. **They are ordered by one clock.** Webhooks carry `updated_at`, which never runs back; the
+//! 2. **They are ordered by one clock.** Webhooks carry `updated_at`, which never runs back (a closing
+//!    that one tells long after it happened stands at its `closed_at`); the
 //!    timeline has an order of its own, also within a second; `closed_at` belongs to neither. So a
 //!    transition stands where its webhook says, and none stands before one that the timeline has
 //!    before it. Where one of the two lacks what the other has, pairs may be crossed, and the orders

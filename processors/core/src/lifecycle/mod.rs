@@ -93,7 +93,8 @@ fn hook(event: &Event) -> i64 {
 }
 
 impl Lifecycle {
-    /// Notes a transition that a webhook tells; `at` is the `updated_at` that it shows.
+    /// Notes a transition that a webhook tells; `at` is the `updated_at` that it shows, or the
+    /// `closed_at` of a closing that is told long after it happened.
     pub(crate) fn tell(
         &mut self,
         event: &Event,

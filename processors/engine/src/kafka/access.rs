@@ -11,9 +11,20 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// How long Kafka may take to answer.
-const ANSWER: Duration = Duration::from_secs(10);
+pub(super) const ANSWER: Duration = Duration::from_secs(10);
 /// Without a record for this long before the end is reached, reading is given up.
-const STALLED: Duration = Duration::from_secs(15);
+pub(super) const STALLED: Duration = Duration::from_secs(15);
+
+/// Why a topic was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Kafka does not answer. Reaction: try again once it does.
+    #[error("Kafka does not answer: {0}")]
+    Kafka(#[from] KafkaError),
+    /// No record came for a while before the topic's end. Reaction: try again.
+    #[error("Kafka does not hand out all that the topic holds; try again")]
+    Stalled,
+}
 
 /// What a command needs to reach the log.
 #[derive(Clone)]
@@ -46,13 +57,12 @@ impl Access {
         ])
     }
 
-    /// Hands every record that `topic` holds now to `take`, in order within a partition. False where no
-    /// record came for a while before its end. Blocks.
+    /// Hands every record that `topic` holds now to `take`, in order within a partition. Blocks.
     pub(super) fn each(
         &self,
         topic: &str,
         mut take: impl FnMut(&BorrowedMessage<'_>),
-    ) -> Result<bool, KafkaError> {
+    ) -> Result<(), ReadError> {
         let consumer: BaseConsumer = self.consumer().create()?;
         let mut open = HashMap::new();
         let mut assignment = TopicPartitionList::new();
@@ -78,18 +88,18 @@ impl Access {
                     }
                     take(&message);
                 }
-                None if last.elapsed() > STALLED => return Ok(false),
+                None if last.elapsed() > STALLED => return Err(ReadError::Stalled),
                 None => {}
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// The same of all events of the log; a record that is none is passed over.
     ///
     /// # Errors
-    /// Where Kafka does not answer.
-    pub fn each_event(&self, mut take: impl FnMut(Event)) -> Result<bool, KafkaError> {
+    /// See [`ReadError`].
+    pub fn each_event(&self, mut take: impl FnMut(Event)) -> Result<(), ReadError> {
         self.each(&self.topics.events(), |message| {
             let event = message.payload().map(|bytes| self.codec.decode(bytes));
             if let Some(Ok(event)) = event {

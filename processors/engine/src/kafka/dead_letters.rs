@@ -13,7 +13,7 @@
 //! else is read twice. A crash in between replays it once more, which changes nothing: the event
 //! has the same id. An event that still cannot be read becomes a new letter.
 
-use super::access::Access;
+use super::access::{ANSWER, Access, ReadError, STALLED};
 use super::producer::Deliveries;
 use gapless_schemas::{DeadLetter, Event, Timestamp};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -26,11 +26,6 @@ use std::time::{Duration, Instant};
 
 /// Header of a marker: `replayed` or `dropped`.
 pub const HANDLED: &str = "gapless-handled";
-
-/// How long Kafka may take to answer.
-const ANSWER: Duration = Duration::from_secs(10);
-/// Without a record for this long before the end is reached, reading is given up.
-const STALLED: Duration = Duration::from_secs(15);
 
 /// What a person did to a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,15 +87,18 @@ impl Entry {
 /// Why the letters could not be read or handled.
 #[derive(Debug, thiserror::Error)]
 pub enum DeadLetterError {
-    /// Kafka does not answer. Reaction: try again once it does.
-    #[error("Kafka does not answer: {0}")]
-    Kafka(#[from] KafkaError),
-    /// Reading stood still before the topic's end.
-    #[error("Kafka does not hand out all dead letters; try again")]
-    Stalled,
+    /// The topic was not read to its end, or not written. Reaction: as there.
+    #[error(transparent)]
+    Topic(#[from] ReadError),
     /// A letter is gone: its time on the topic was over.
     #[error("the dead letter {0} is no longer on the topic")]
     Gone(String),
+}
+
+impl From<KafkaError> for DeadLetterError {
+    fn from(error: KafkaError) -> Self {
+        Self::Topic(error.into())
+    }
 }
 
 /// Reads every letter that the topic holds, oldest first within a partition. Blocks.
@@ -109,7 +107,7 @@ pub enum DeadLetterError {
 /// See [`DeadLetterError`].
 pub fn read(access: &Access) -> Result<Vec<Entry>, DeadLetterError> {
     let (mut entries, mut handled) = (Vec::new(), HashMap::new());
-    let is_whole = access.each(&access.topics.dead_letters(), |message| {
+    access.each(&access.topics.dead_letters(), |message| {
         let key = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
         match handling(message) {
             Some(handling) => {
@@ -118,9 +116,6 @@ pub fn read(access: &Access) -> Result<Vec<Entry>, DeadLetterError> {
             None => entries.push(entry(access, message, key)),
         }
     })?;
-    if !is_whole {
-        return Err(DeadLetterError::Stalled);
-    }
     for entry in &mut entries {
         entry.handled = handled.get(&entry.key).copied();
     }
@@ -154,7 +149,7 @@ pub fn value(access: &Access, entry: &Entry) -> Result<Vec<u8>, DeadLetterError>
                 .ok_or_else(|| DeadLetterError::Gone(entry.key.clone()));
         }
     }
-    Err(DeadLetterError::Stalled)
+    Err(ReadError::Stalled.into())
 }
 
 /// The event that a letter is about, where its envelope can be read.

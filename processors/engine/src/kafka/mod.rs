@@ -14,7 +14,7 @@ pub mod dead_letters;
 mod producer;
 mod tail;
 
-pub use access::Access;
+pub use access::{Access, ReadError};
 pub use counts::DeadLetterCounts;
 
 use crate::drive::{CrashPoint, Halt, LogError, drive};
