@@ -150,6 +150,21 @@ pub(crate) fn rate(text: &str) -> Result<f64, String> {
         })
 }
 
+/// A count, as a flag tells it.
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number >= 1);
+    number.ok_or_else(|| "write a number, 1 or more".to_owned())
+}
+
+/// A share, as a flag tells it.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    let share = text
+        .parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "write a share from 0 to 1, such as 0.05 for one in twenty".to_owned())
+}
+
 fn given(config: Option<PathBuf>, flags: &[(&'static str, &Option<String>)]) -> Given {
     let flags = flags
         .iter()
@@ -193,6 +208,20 @@ mod tests {
                 rate(text).unwrap_err().contains("0.000001 or more"),
                 "{text}"
             );
+        }
+    }
+    #[test]
+    fn a_share_is_from_none_to_all_and_a_count_is_of_something() {
+        for (text, expected) in [("0", 0.0), ("1", 1.0), ("0.05", 0.05)] {
+            assert_eq!(share(text), Ok(expected));
+        }
+        for text in ["-1", "5", "nan", "inf", "", "many"] {
+            assert!(share(text).unwrap_err().contains("from 0 to 1"), "{text}");
+        }
+        assert_eq!(at_least_one("7"), Ok(7));
+        for text in ["0", "-1", "1.5", ""] {
+            let said = at_least_one(text).unwrap_err();
+            assert!(said.contains("1 or more"), "{text}");
         }
     }
 }

@@ -7,7 +7,7 @@ mod course;
 mod live;
 mod summary;
 
-use crate::settings::{Flags, rate};
+use crate::settings::{Flags, at_least_one, rate, share};
 use crate::stop::Stop;
 use crate::system::{Start, System, Times, claim, progress};
 use anyhow::{Context, Result};
@@ -42,29 +42,29 @@ pub(crate) struct Demo {
     /// with 1 if one is wrong. Without --data-dir in a folder of its own, which it removes.
     #[arg(long)]
     headless: bool,
-    /// Decides the whole simulated year.
+    /// Decides all that is simulated: a year, or with a page the half year up to now.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Repositories of the simulated organisation.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = at_least_one)]
     repositories: usize,
-    /// Webhook deliveries of the simulated year.
-    #[arg(long, default_value_t = 50_000)]
+    /// Webhook deliveries of that time.
+    #[arg(long, default_value_t = 50_000, value_parser = at_least_one)]
     events: usize,
     /// Deliveries a second; without it 200 with a page, and as fast as possible without.
     #[arg(long, value_parser = rate)]
     rate: Option<f64>,
     /// Share of deliveries that never arrive.
-    #[arg(long, default_value_t = 0.05)]
+    #[arg(long, default_value_t = 0.05, value_parser = share, allow_negative_numbers = true)]
     lost: f64,
     /// Share of deliveries that arrive twice.
-    #[arg(long, default_value_t = 0.10)]
+    #[arg(long, default_value_t = 0.10, value_parser = share, allow_negative_numbers = true)]
     doubled: f64,
     /// Share of deliveries that come late.
-    #[arg(long, default_value_t = 0.05)]
+    #[arg(long, default_value_t = 0.05, value_parser = share, allow_negative_numbers = true)]
     delayed: f64,
     /// Share of deliveries that are overtaken.
-    #[arg(long, default_value_t = 0.10)]
+    #[arg(long, default_value_t = 0.10, value_parser = share, allow_negative_numbers = true)]
     reordered: f64,
     /// Prints the summary as JSON.
     #[arg(long)]

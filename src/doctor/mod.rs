@@ -118,9 +118,13 @@ fn print(checks: &[Check]) {
         .count();
     match failed {
         0 => say!("\nNothing stands in the way of `gapless up`."),
-        1 => say!("\nOne check failed: `gapless up` will not work before that is put right."),
+        1 => say!(
+            "\nOne check failed: `gapless up` will not do all its work before that is put right."
+        ),
         several => {
-            say!("\n{several} checks failed: `gapless up` will not work before they are put right.")
+            say!(
+                "\n{several} checks failed: `gapless up` will not do all its work before they are put right."
+            )
         }
     }
 }

@@ -82,7 +82,13 @@ impl<G: GitHub, C: Clock, L: EventLog> Poller<G, C, L> {
         match self.make(&poll).await {
             Ok(()) => Turn::Polled(poll),
             Err(error) => {
-                tracing::warn!(owner = self.owner, ?poll, %error, "a poll failed");
+                match &error {
+                    // What left is no trouble: the answer is an event, and the owner's list leaves it out.
+                    PollError::Absent { .. } => {
+                        tracing::info!(owner = self.owner, %poll, %error, "nothing is there any more");
+                    }
+                    _ => tracing::warn!(owner = self.owner, %poll, %error, "a poll failed"),
+                }
                 self.schedule.failed(&poll, self.clock.now());
                 Turn::Failed(poll)
             }

@@ -54,6 +54,18 @@ pub enum Poll {
     },
 }
 
+impl std::fmt::Display for Poll {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Repositories => f.write_str("the list of repositories"),
+            Self::Changed { repository, .. } => {
+                write!(f, "what changed in {}", repository.full_name)
+            }
+            Self::Everything { repository } => write!(f, "all of {}", repository.full_name),
+        }
+    }
+}
+
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
