@@ -36,8 +36,6 @@ COMMENT 'What was last seen of each table, and which are written again from the 
 /// What is found at one time.
 #[derive(Debug, Default)]
 pub(crate) struct Look {
-    /// ClickHouse's clock, in milliseconds since 1970.
-    pub(crate) now_millis: i64,
     /// Each table that is there.
     pub(crate) tables: BTreeMap<String, Found>,
     /// Definitions of the views, by name.
@@ -60,13 +58,12 @@ pub(crate) async fn look(options: &ClickHouseOptions, generation: u32) -> Result
     let (own, shown) = (quoted(&database), quoted(&options.database));
     let sql = format!(
         "SELECT database = {own} AS is_own, name, toString(uuid) AS uuid, \
-         if(is_own, '', create_table_query) AS definition, toUnixTimestamp64Milli(now64(3)) AS now \
+         if(is_own, '', create_table_query) AS definition \
          FROM system.tables WHERE database IN ({own}, {shown})"
     );
-    let rows: Vec<(u8, String, String, String, i64)> = all(&client, &sql).await?;
+    let rows: Vec<(u8, String, String, String)> = all(&client, &sql).await?;
     let mut look = Look::default();
-    for (is_own, name, uuid, definition, now_millis) in rows {
-        look.now_millis = now_millis;
+    for (is_own, name, uuid, definition) in rows {
         if is_own == 0 {
             look.views.insert(name, definition);
         } else {

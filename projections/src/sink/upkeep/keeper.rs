@@ -192,7 +192,8 @@ impl Keeper {
             let positions = mending.progress.borrow().positions.clone();
             inventory.advance(mending.mend.table(), positions);
         }
-        let damaged = inventory.look(&look.tables, has_read, look.now_millis);
+        // Read after the look, so that what is found was always damaged before.
+        let damaged = inventory.look(&look.tables, has_read, now_millis());
         for table in &damaged {
             let rebuild = inventory.entries.get(table);
             let reason = rebuild.and_then(|entry| entry.rebuild.as_ref());
