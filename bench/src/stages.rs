@@ -175,16 +175,16 @@ fn processors(times: &mut Times, codec: &Codec, values: &[Vec<u8>]) -> Result<Ve
                 |(offset, value): (i64, &Vec<u8>)| Input::read(codec, offset, value, &mut spare);
             offsets.zip(batch).map(read).collect()
         })?;
-        let prepared = times.of("processors: prepare", || task.prepare(&inputs))??;
+        times.of("processors: prepare", || task.prepare(inputs))??;
+        let outputs = task.outputs().unwrap_or_default();
         let encoded = times.of("processors: encode states", || {
-            prepared
-                .outputs
+            outputs
                 .iter()
                 .filter_map(|output| encode(codec, &topics, output))
                 .collect()
         })?;
         states.push(encoded);
-        times.of("processors: local store", || task.store(prepared))??;
+        times.of("processors: local store", || task.store())??;
     }
     Ok(states)
 }

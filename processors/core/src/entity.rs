@@ -228,8 +228,9 @@ entities! {
 }
 
 impl State {
-    /// What this state says of its key's [`Key::counterpart`], for ever once it says so: of the issue
-    /// under a known pull request's number, that it became the pull request.
+    /// Whether this state says something of its key's [`Key::counterpart`], for ever once it does so:
+    /// of the issue under a known pull request's number, that it became the pull request
+    /// ([`State::of_counterpart`]).
     ///
     /// GitHub makes pull requests of issues and never the other way round, so a number is one item,
     /// of the later kind. A lift reads one event, and no event about a pull request says that an
@@ -237,14 +238,13 @@ impl State {
     /// joins this too, *where both states exist*: into the issue's when the first part of either is
     /// joined beside the other. Which came first makes no difference, and a pull request that never
     /// was an issue costs no second state.
-    pub fn tells_counterpart(&self) -> Option<Self> {
-        match self {
-            Self::PullRequest(pull) if pull.is_known() => {
-                let issue = crate::issue::State::became_pull_request();
-                Some(Self::Issue(Box::new(issue)))
-            }
-            _ => None,
-        }
+    pub fn tells_counterpart(&self) -> bool {
+        matches!(self, Self::PullRequest(pull) if pull.is_known())
+    }
+
+    /// What a state that [tells](State::tells_counterpart) something of its counterpart says of it.
+    pub fn of_counterpart() -> Self {
+        Self::Issue(Box::new(crate::issue::State::became_pull_request()))
     }
 }
 

@@ -80,23 +80,22 @@ pub trait Log {
     /// See [`LogError`]; some of the outputs may have been appended.
     fn produce(&mut self, partition: i32, outputs: &[Output]) -> Result<(), LogError>;
 
-    /// Notes in the consumer group that everything before `next_offset` is done.
-    ///
-    /// # Errors
-    /// See [`LogError`].
-    fn commit(&mut self, partition: i32, next_offset: i64) -> Result<(), LogError>;
+    /// Notes in the consumer group that everything before `next_offset` is done. Where that fails,
+    /// the batch is read again after a restart, and nothing is lost.
+    fn commit(&mut self, partition: i32, next_offset: i64);
 }
 
-/// Brings one batch through all steps. `reach` is called at every crash point and dies there by
-/// returning false.
+/// Brings one batch through all steps, and with it one that the log did not acknowledge before. `reach`
+/// is called at every crash point and dies there by returning false.
 ///
 /// # Errors
-/// See [`Halt`]. After an error the task must be dropped and opened anew from its store: its memory
-/// may hold joins that the store lacks.
+/// See [`Halt`]. After [`LogError::Retry`] the task holds the batch: an empty one brings it to its end.
+/// After any other error the task must be dropped and opened anew from its store: its memory may hold
+/// joins that the store lacks.
 pub fn drive<S: Store>(
     task: &mut Task<S>,
     log: &mut impl Log,
-    batch: &[Input],
+    batch: Vec<Input>,
     mut reach: impl FnMut(CrashPoint) -> bool,
 ) -> Result<(), Halt> {
     let mut at = |point| {
@@ -106,14 +105,17 @@ pub fn drive<S: Store>(
             Err(Halt::Crashed(point))
         }
     };
-    let prepared = task.prepare(batch)?;
+    task.prepare(batch)?;
     at(CrashPoint::Prepared)?;
-    if !prepared.outputs.is_empty() {
-        log.produce(task.partition(), &prepared.outputs)?;
+    let Some(outputs) = task.outputs() else {
+        return Ok(());
+    };
+    if !outputs.is_empty() {
+        log.produce(task.partition(), outputs)?;
     }
     at(CrashPoint::Produced)?;
-    let next_offset = task.store(prepared)?;
+    let next_offset = task.store()?;
     at(CrashPoint::Stored)?;
-    log.commit(task.partition(), next_offset)?;
+    log.commit(task.partition(), next_offset);
     at(CrashPoint::Committed)
 }

@@ -146,8 +146,8 @@ fn told(events: &[Event], dies: bool) -> (BTreeMap<Key, Record>, Vec<String>) {
         inputs.push(Input::read(&Codec::embedded(), offset, &value, &mut None));
         // A batch that is repeated after a death before its commit, and one that is not.
         let from = inputs.len() - if dies { inputs.len().min(2) } else { 1 };
-        let prepared = task.prepare(&inputs[from..]).unwrap();
-        for output in &prepared.outputs {
+        task.prepare(inputs[from..].to_vec()).unwrap();
+        for output in task.outputs().unwrap() {
             match output {
                 Output::State(key, record) => {
                     records.insert(key.clone(), record.as_ref().clone());
@@ -161,7 +161,7 @@ fn told(events: &[Event], dies: bool) -> (BTreeMap<Key, Record>, Vec<String>) {
                 Output::Refetch(_) | Output::DeadLetter(..) => {}
             }
         }
-        task.store(prepared).unwrap();
+        task.store().unwrap();
     }
     (records, open)
 }

@@ -22,7 +22,8 @@ pub enum Planted {
     ArrivalOrderDecides,
     /// The group's offset is committed before the outputs are appended.
     CommitBeforeOutputs,
-    /// After outputs were not acknowledged, the same memory goes on, and emits only what changes.
+    /// A batch whose outputs were not acknowledged is stored all the same, and read again: it changes
+    /// nothing then, so that nothing is emitted.
     EmitOnlyOnChange,
     /// What says that an item is gone is older than everything that shows it.
     TombstoneLoses,

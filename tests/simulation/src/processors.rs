@@ -136,7 +136,8 @@ impl Processors {
                 match self.workers[*worker].tasks.get(partition) {
                     Some(running) => {
                         let is_settled = self.undoes_nothing() || self.has_seen_all(running);
-                        running.next >= end && running.task.asking() == 0 && is_settled
+                        let is_done = running.next >= end && running.task.outputs().is_none();
+                        is_done && running.task.asking() == 0 && is_settled
                     }
                     None => end == 0,
                 }
@@ -180,15 +181,25 @@ impl Processors {
         // A replay takes long batches, as a consumer that is behind does.
         let behind = self.broker.end(&self.settings.events_topic, partition) - running.next;
         let most = if behind > 100 { 150 } else { most };
-        let batch = self.read(&running, partition, most);
-        if !self.undoes_nothing() && self.trouble.happens(0.3) {
-            self.look_at_outputs(&mut running, most, counts);
-        }
-        if batch.is_empty() {
-            self.workers[worker].tasks.insert(partition, running);
-            return;
-        }
-        counts.add("batches");
+        let is_unacknowledged = running.task.outputs().is_some();
+        let batch = if is_unacknowledged {
+            // As it does until it is acknowledged, before it looks at anything else.
+            counts.add("outputs appended again");
+            Vec::new()
+        } else {
+            let batch = self.read(&running, partition, most);
+            if !self.undoes_nothing() && self.trouble.happens(0.3) {
+                self.look_at_outputs(&mut running, most, counts);
+            }
+            if batch.is_empty() {
+                self.workers[worker].tasks.insert(partition, running);
+                return;
+            }
+            counts.add("batches");
+            batch
+        };
+        let before = running.next;
+        running.next = batch.last().map_or(before, |last| last.offset + 1);
         let doomed = self.doomed.take();
         let rate = self.troubles.crash;
         let trouble = &mut self.trouble;
@@ -209,23 +220,24 @@ impl Processors {
         };
         let ended = match self.planted {
             Some(Planted::CommitBeforeOutputs) => {
-                commit_first(&mut running.task, &mut log, &batch, reach)
+                commit_first(&mut running.task, &mut log, batch, reach)
             }
             Some(Planted::StoreBeforeOutputs) => {
-                store_first(&mut running.task, &mut log, &batch, reach)
+                store_first(&mut running.task, &mut log, batch, reach)
             }
-            _ => drive(&mut running.task, &mut log, &batch, reach),
+            _ => drive(&mut running.task, &mut log, batch, reach),
         };
         match ended {
             Ok(()) => {
-                running.next = batch.last().map_or(running.next, |last| last.offset + 1);
                 self.workers[worker].tasks.insert(partition, running);
             }
             Err(Halt::Log(LogError::Retry(_))) => {
                 counts.add("outputs unacknowledged");
                 if self.planted == Some(Planted::EmitOnlyOnChange) {
-                    self.workers[worker].tasks.insert(partition, running);
+                    running.task.store().expect("a disk in memory is written");
+                    running.next = before;
                 }
+                self.workers[worker].tasks.insert(partition, running);
             }
             Err(Halt::Crashed(point)) => {
                 counts.add(format!("crash of a worker at {}", point.name()));
@@ -233,8 +245,10 @@ impl Processors {
                 self.zombies.retain(|zombie| zombie.worker != worker);
                 // Half of the time the process is back before the group notices.
                 if self.trouble.happens(0.5) {
-                    for owner in self.owners.values_mut().filter(|owner| **owner == worker) {
-                        *owner = (worker + 1) % WORKERS;
+                    let owned = self.owners.iter().filter(|(_, owner)| **owner == worker);
+                    let owned: Vec<i32> = owned.map(|(partition, _)| *partition).collect();
+                    for partition in owned {
+                        self.give(partition, (worker + 1) % WORKERS);
                         counts.add("rebalance after a crash");
                     }
                 }
@@ -321,10 +335,7 @@ impl Processors {
     pub(crate) fn rebalance(&mut self, partition: i32, zombie_batches: i64, counts: &mut Counts) {
         let old = self.owners[&partition];
         let new = (old + 1) % WORKERS;
-        self.owners.insert(partition, new);
-        // A worker that is given its partition back has only one task for it.
-        self.zombies
-            .retain(|zombie| (zombie.worker, zombie.partition) != (new, partition));
+        self.give(partition, new);
         let has_disk = self.workers[new].disks.contains_key(&partition);
         let kind = if has_disk && self.trouble.happens(0.3) {
             self.workers[new].disks.remove(&partition);
@@ -348,6 +359,13 @@ impl Processors {
         }
     }
 
+    /// A worker that is given its partition back has only one task for it.
+    fn give(&mut self, partition: i32, worker: usize) {
+        self.owners.insert(partition, worker);
+        self.zombies
+            .retain(|zombie| (zombie.worker, zombie.partition) != (worker, partition));
+    }
+
     /// A zombie that lives brings a batch of its own to its end; its commits are refused.
     pub(crate) fn haunt(&mut self, most: usize, counts: &mut Counts) {
         let Some(mut zombie) = self.zombies.pop() else {
@@ -357,6 +375,7 @@ impl Processors {
         let Some(last) = batch.last().map(|last| last.offset) else {
             return;
         };
+        zombie.running.next = last + 1;
         let Running { task, tail, .. } = &mut zombie.running;
         let mut log = Appender {
             broker: &self.broker,
@@ -366,8 +385,7 @@ impl Processors {
             fenced: true,
         };
         counts.add("batches of zombies");
-        if drive(task, &mut log, &batch, |_| true).is_ok() {
-            zombie.running.next = last + 1;
+        if drive(task, &mut log, batch, |_| true).is_ok() {
             // It believes to be the owner, and does what owners do.
             if !self.undoes_nothing() && self.trouble.happens(0.5) {
                 self.look_at_outputs(&mut zombie.running, most, counts);
@@ -414,14 +432,13 @@ impl Log for Appender<'_> {
         Ok(())
     }
 
-    fn commit(&mut self, partition: i32, next_offset: i64) -> Result<(), LogError> {
+    fn commit(&mut self, partition: i32, next_offset: i64) {
         if !self.fenced && !self.mood.happens(self.troubles.lost_commit) {
             let topic = self.broker.topics.events();
             let metadata = self.tail.metadata();
             self.broker
                 .commit_with(GROUP, &topic, partition, next_offset, metadata);
         }
-        Ok(())
     }
 }
 
@@ -429,19 +446,21 @@ impl Log for Appender<'_> {
 fn commit_first(
     task: &mut Task<Disk>,
     log: &mut Appender<'_>,
-    batch: &[Input],
+    batch: Vec<Input>,
     mut reach: impl FnMut(CrashPoint) -> bool,
 ) -> Result<(), Halt> {
-    let prepared = task.prepare(batch)?;
-    let next = batch.last().map_or(0, |last| last.offset + 1);
-    log.commit(task.partition(), next)?;
+    let next = batch.last().map(|last| last.offset + 1);
+    task.prepare(batch)?;
+    if let Some(next) = next {
+        log.commit(task.partition(), next);
+    }
     for point in [CrashPoint::Prepared, CrashPoint::Produced] {
         if !reach(point) {
             return Err(Halt::Crashed(point));
         }
     }
-    log.produce(task.partition(), &prepared.outputs)?;
-    task.store(prepared)?;
+    log.produce(task.partition(), task.outputs().unwrap_or_default())?;
+    task.store()?;
     Ok(())
 }
 
@@ -449,18 +468,18 @@ fn commit_first(
 fn store_first(
     task: &mut Task<Disk>,
     log: &mut Appender<'_>,
-    batch: &[Input],
+    batch: Vec<Input>,
     mut reach: impl FnMut(CrashPoint) -> bool,
 ) -> Result<(), Halt> {
-    let prepared = task.prepare(batch)?;
-    let outputs = prepared.outputs.clone();
-    let next = task.store(prepared)?;
+    task.prepare(batch)?;
+    let outputs = task.outputs().unwrap_or_default().to_vec();
+    let next = task.store()?;
     for point in [CrashPoint::Prepared, CrashPoint::Produced] {
         if !reach(point) {
             return Err(Halt::Crashed(point));
         }
     }
     log.produce(task.partition(), &outputs)?;
-    log.commit(task.partition(), next)?;
+    log.commit(task.partition(), next);
     Ok(())
 }

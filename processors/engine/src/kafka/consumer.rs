@@ -273,19 +273,6 @@ impl Consumer {
         self.inner.fetch_metadata(Some(&self.topic), LOOK).is_ok()
     }
 
-    /// Drops a task whose batch failed half-way, and opens it anew from its store.
-    pub(super) fn reopen(&self, tasks: &mut Tasks, partition: i32) -> Result<(), Halt> {
-        let Some(Held { task, tail }) = tasks.remove(&partition) else {
-            return Ok(());
-        };
-        let acknowledged = task.acknowledged();
-        drop(task);
-        let owner = self.inner.context();
-        let task = owner.open(partition, Some(acknowledged))?;
-        tasks.insert(partition, Held { task, tail });
-        Ok(())
-    }
-
     /// Gathers a batch, by partition.
     ///
     /// When the group's assignment changes meanwhile, what was gathered before is dropped: the new

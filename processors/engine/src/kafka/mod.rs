@@ -131,7 +131,7 @@ pub fn run(options: Options, status: &Status, stop: &AtomicBool) -> Result<(), R
                 &consumer,
                 &mut log,
                 partition,
-                &batch,
+                batch,
                 status,
                 stop,
                 options.reached,
@@ -168,30 +168,34 @@ fn poll(consumer: &Consumer, status: &Status) -> Result<BTreeMap<i32, Vec<Input>
     }
 }
 
-/// Brings a batch to its end: again and again while the log does not acknowledge, each time with
-/// the task opened anew from its store.
+/// Brings a batch to its end: its outputs are appended again and again while the log does not
+/// acknowledge them.
 fn finish(
     consumer: &Consumer,
     log: &mut KafkaLog,
     partition: i32,
-    batch: &[Input],
+    mut batch: Vec<Input>,
     status: &Status,
     stop: &AtomicBool,
     reached: fn(CrashPoint),
 ) -> Result<(), RunError> {
+    let events = batch.len() as u64;
     while !stop.load(Ordering::Relaxed) {
         let mut tasks = consumer.tasks();
-        // Given away while the batch was read: its new owner reads it again.
+        // Given away while the batch was read, and perhaps back since: its owner reads it again.
         let Some(Held { task, tail }) = tasks.get_mut(&partition) else {
             return Ok(());
         };
+        if batch.is_empty() && task.outputs().is_none() {
+            return Ok(());
+        }
         let letters = &status.dead_letters;
         let mut log = Appender { log, tail, letters };
         let survived = |point| {
             reached(point);
             true
         };
-        match drive(task, &mut log, batch, survived) {
+        match drive(task, &mut log, std::mem::take(&mut batch), survived) {
             Ok(()) => {
                 let progress = PartitionStatus {
                     next_offset: task.next_offset(),
@@ -199,9 +203,7 @@ fn finish(
                     asking: task.asking(),
                 };
                 lock(&status.partitions).insert(partition, progress);
-                status
-                    .events
-                    .fetch_add(batch.len() as u64, Ordering::Relaxed);
+                status.events.fetch_add(events, Ordering::Relaxed);
                 *lock(&status.trouble) = None;
                 return Ok(());
             }
@@ -214,7 +216,6 @@ fn finish(
                 // The log may grow meanwhile, and nobody looks.
                 *lock(&status.lag) = None;
                 *lock(&status.trouble) = Some(error);
-                consumer.reopen(&mut tasks, partition)?;
                 drop(tasks);
                 std::thread::sleep(RETRY);
             }

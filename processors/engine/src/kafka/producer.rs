@@ -282,10 +282,9 @@ impl Log for Appender<'_> {
         Ok(())
     }
 
-    fn commit(&mut self, partition: i32, next_offset: i64) -> Result<(), LogError> {
+    fn commit(&mut self, partition: i32, next_offset: i64) {
         let metadata = self.tail.metadata();
         self.log.commit(partition, next_offset, &metadata);
-        Ok(())
     }
 }
 

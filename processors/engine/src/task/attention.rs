@@ -1,3 +1,4 @@
+use super::FastHash;
 use crate::store::{Column, Store, StoreError, Write};
 use gapless_core::Key;
 use gapless_core::detect::{Decision, Patience, Question, Watch, decide};
@@ -6,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 /// The watches of all entities that ask something, and when each is due.
 pub(super) struct Attention {
-    watches: HashMap<Key, Watch>,
+    watches: HashMap<Key, Watch, FastHash>,
     due: BTreeSet<(Timestamp, Key)>,
     dirty: BTreeSet<Key>,
     patience: Patience,
@@ -16,7 +17,7 @@ impl Attention {
     /// Reads all watches: those of entities with a question or a past gap, a few percent of all.
     pub(super) fn load(store: &impl Store, patience: &Patience) -> Result<Self, StoreError> {
         let mut attention = Self {
-            watches: HashMap::new(),
+            watches: HashMap::default(),
             due: BTreeSet::new(),
             dirty: BTreeSet::new(),
             patience: *patience,

@@ -47,13 +47,12 @@ pub struct Settings {
     pub codec: Codec,
 }
 
-/// A batch joined in memory: what to append, and what to store once that is acknowledged.
-#[derive(Debug)]
-pub struct Prepared {
-    /// To append.
-    pub outputs: Vec<Output>,
+/// What was joined in memory and is not stored yet: what to append, and what to store once that is
+/// acknowledged.
+#[derive(Default)]
+struct Prepared {
+    outputs: Vec<Output>,
     writes: Vec<Write>,
-    position: Position,
 }
 
 /// The task of one partition. See the module.
@@ -66,9 +65,17 @@ pub struct Task<S> {
     acknowledged: i64,
     /// The store's offset then: what is before it was joined in an earlier life.
     joined: i64,
-    states: HashMap<Key, State>,
+    /// What is before it was read in this life, or need not be.
+    read: i64,
+    states: HashMap<Key, State, FastHash>,
     attention: Attention,
+    /// Nothing where all that was joined is stored.
+    prepared: Option<Prepared>,
 }
+
+/// Keys are GitHub's own ids under hosts that we asked: nobody makes them collide. Every event looks
+/// up several, and SipHash cost a microsecond of its 28.
+type FastHash = foldhash::fast::RandomState;
 
 /// Decoded states kept from one batch to the next; at the bound all are dropped and read again from
 /// the store.
@@ -118,8 +125,10 @@ impl<S: Store> Task<S> {
             position,
             acknowledged: committed.unwrap_or(0),
             joined: position.next_offset,
-            states: HashMap::new(),
+            read: position.next_offset.min(committed.unwrap_or(0)),
+            states: HashMap::default(),
             attention,
+            prepared: None,
         })
     }
 
@@ -153,13 +162,17 @@ impl<S: Store> Task<S> {
         self.position.now
     }
 
-    /// Joins `batch` in memory and decides what to write. The caller appends the outputs, then hands
-    /// the rest to [`Task::store`]; or drops the task.
+    /// Joins `batch` in memory and decides what to write: [`Task::outputs`], and once these are
+    /// acknowledged what [`Task::store`] stores. Where an earlier batch was not stored yet, it becomes
+    /// one with this.
     ///
     /// # Errors
-    /// Where the store cannot be read.
-    pub fn prepare(&mut self, batch: &[Input]) -> Result<Prepared, StoreError> {
-        if self.states.len() > CACHED_STATES {
+    /// Where the store cannot be read. Reaction: drop the task.
+    pub fn prepare(&mut self, batch: Vec<Input>) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if self.states.len() > CACHED_STATES && self.prepared.is_none() {
             self.states.clear();
         }
         let mut outputs = Vec::new();
@@ -169,34 +182,45 @@ impl<S: Store> Task<S> {
             if input.offset < self.start_offset() {
                 continue;
             }
+            let next_offset = input.offset + 1;
             self.take(input, &mut touched, &mut repositories, &mut outputs)?;
-            self.position.next_offset = self.position.next_offset.max(input.offset + 1);
+            self.position.next_offset = self.position.next_offset.max(next_offset);
+            self.read = self.read.max(next_offset);
         }
         let live = self.position.next_offset > self.acknowledged;
         self.emit(&mut touched, &mut outputs);
         self.detect(&mut touched, live, &repositories, &mut outputs)?;
         let writes = self.writes(&touched)?;
-        Ok(Prepared {
-            outputs,
-            writes,
-            position: self.position,
-        })
+        let prepared = self.prepared.get_or_insert_default();
+        prepared.outputs.extend(outputs);
+        // Of two writes of one key the later one stays.
+        prepared.writes.extend(writes);
+        Ok(())
     }
 
-    /// Stores a batch whose outputs are acknowledged, in one atomic step, and returns the offset to
-    /// commit.
+    /// What is to be appended before [`Task::store`]; nothing where all that was joined is stored.
+    pub fn outputs(&self) -> Option<&[Output]> {
+        self.prepared.as_ref().map(|it| it.outputs.as_slice())
+    }
+
+    /// Stores what was joined, whose outputs are acknowledged, in one atomic step, and returns the
+    /// offset to commit: never one before the group's, which a replay has yet to reach, and none beyond
+    /// what was read in this life, though the store may be ahead of that, as the events in between
+    /// are yet to be emitted again.
     ///
     /// # Errors
-    /// Where the store cannot be written.
-    pub fn store(&mut self, prepared: Prepared) -> Result<i64, StoreError> {
-        self.store.commit(&prepared.writes, prepared.position)?;
-        Ok(prepared.position.next_offset)
+    /// Where the store cannot be written. Reaction: drop the task.
+    pub fn store(&mut self) -> Result<i64, StoreError> {
+        if let Some(prepared) = self.prepared.take() {
+            self.store.commit(&prepared.writes, self.position)?;
+        }
+        Ok(self.read.max(self.acknowledged))
     }
 
     /// Joins what one record tells. What could not be read goes to the dead letters.
     fn take(
         &mut self,
-        input: &Input,
+        input: Input,
         touched: &mut Touched,
         repositories: &mut BTreeMap<(String, i64), String>,
         outputs: &mut Vec<Output>,
@@ -204,16 +228,17 @@ impl<S: Store> Task<S> {
         if let Some(told) = &input.told {
             self.position.now = moved(self.position.now, told.received_at);
         }
-        for unreadable in &input.unreadable {
-            if let Some((key, note)) = unreadable.row.as_ref().and_then(|row| row.note.as_ref()) {
-                if self.knows(key, note)? {
+        for mut unreadable in input.unreadable {
+            let note = unreadable.row.as_mut().and_then(|row| row.note.take());
+            if let Some((key, note)) = note {
+                if self.knows(&key, &note)? {
                     continue;
                 }
-                self.join(touched, key, note, input.offset)?;
+                self.join(touched, &key, note, input.offset)?;
             }
             outputs.extend(self.dead_letter(input.offset, unreadable));
         }
-        let Some(told) = &input.told else {
+        let Some(told) = input.told else {
             return Ok(());
         };
         if let Some(gap) = &told.gap
@@ -222,15 +247,15 @@ impl<S: Store> Task<S> {
             self.attention.read(&subject, gap);
             touched.look_at(&subject);
         }
-        for (key, part) in &told.parts {
-            self.join(touched, key, part, input.offset)?;
+        for (key, part) in told.parts {
+            self.join(touched, &key, part, input.offset)?;
         }
-        repositories.extend(told.repository.clone());
+        repositories.extend(told.repository);
         Ok(())
     }
 
     /// A dead letter; none where it was acknowledged in an earlier life.
-    fn dead_letter(&self, offset: i64, unreadable: &Unreadable) -> Option<Output> {
+    fn dead_letter(&self, offset: i64, unreadable: Unreadable) -> Option<Output> {
         let Unreadable {
             reason,
             error,
@@ -252,12 +277,12 @@ impl<S: Store> Task<S> {
             }
             let letter = DeadLetter {
                 reason: reason.name().to_owned(),
-                error: error.clone(),
+                error,
                 topic,
                 partition: self.partition,
                 offset,
                 at: self.position.now,
-                value: value.clone(),
+                value,
             };
             Output::DeadLetter(key, letter)
         })
@@ -267,13 +292,13 @@ impl<S: Store> Task<S> {
         &mut self,
         touched: &mut Touched,
         key: &Key,
-        part: &State,
+        part: State,
         offset: i64,
     ) -> Result<(), StoreError> {
         self.load(key)?;
         let before = self.states.get(key);
         let is_new = before.is_none();
-        let told_before = before.is_some_and(|state| state.tells_counterpart().is_some());
+        let told_before = before.is_some_and(State::tells_counterpart);
         self.join_one(touched, key, part, offset);
         let Some(counterpart) = key.counterpart() else {
             return Ok(());
@@ -282,31 +307,31 @@ impl<S: Store> Task<S> {
         // crash, as what was stored then may not have been acknowledged; and into a counterpart in
         // memory always, as the store may be ahead of it where another process wrote there.
         let is_news = !told_before || offset < self.joined;
-        if let Some(told) = self.states.get(key).and_then(State::tells_counterpart) {
+        let tells = |task: &Self, key| task.states.get(key).is_some_and(State::tells_counterpart);
+        if tells(self, key) {
             if is_news {
                 self.load(&counterpart)?;
             }
             if self.states.contains_key(&counterpart) {
-                self.join_one(touched, &counterpart, &told, offset);
+                self.join_one(touched, &counterpart, State::of_counterpart(), offset);
             }
         } else if is_new {
             self.load(&counterpart)?;
-            let other = self.states.get(&counterpart);
-            if let Some(told) = other.and_then(State::tells_counterpart) {
-                self.join_one(touched, key, &told, offset);
+            if tells(self, &counterpart) {
+                self.join_one(touched, key, State::of_counterpart(), offset);
             }
         }
         Ok(())
     }
 
-    fn join_one(&mut self, touched: &mut Touched, key: &Key, part: &State, offset: i64) {
+    fn join_one(&mut self, touched: &mut Touched, key: &Key, part: State, offset: i64) {
         let emission = (offset >= self.acknowledged).then_some(offset < self.joined);
         let state = self
             .states
             .entry(key.clone())
             .or_insert_with(|| key.kind.blank());
         touched.join(key, offset, emission, state);
-        state.join(part.clone());
+        state.join(part);
     }
 
     /// Whether joining `part` into the state of `key` would change nothing.
