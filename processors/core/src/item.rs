@@ -9,6 +9,7 @@ use crate::payload::{
     Field, IssueObject, LabelObject, MilestoneObject, PullRequestObject, TimelineEvent, UserObject,
 };
 use crate::presence::{FOR_EVER, PresenceEvidence};
+use compact_str::CompactString;
 use gapless_schemas::{
     Account, Detector, Event, NameKind, Presence, Source, Timestamp, Transition, TransitionKind,
 };
@@ -33,7 +34,7 @@ pub(crate) struct Item {
     /// Id of who opened it. That never changes, and is not forgotten when the account goes.
     author: Latest<i64>,
     /// Name and id (0: none) of each.
-    labels: Register<Vec<(String, i64)>>,
+    labels: Register<Vec<(CompactString, i64)>>,
     /// Ids.
     assignees: Register<Vec<i64>>,
     pub(crate) names: Names,
@@ -58,7 +59,7 @@ pub(crate) struct Headline {
     pub(crate) state_reason: Option<String>,
     pub(crate) locked: Option<bool>,
     /// Title and id (0: none).
-    milestone: Option<(String, i64)>,
+    milestone: Option<(CompactString, i64)>,
     /// Whether the account of who opened it is gone.
     pub(crate) author_gone: bool,
     pub(crate) html_url: Option<String>,
@@ -225,7 +226,7 @@ impl Item {
         }
         if let Some(labels) = shown.labels {
             let labels = labels.iter();
-            let mut labels: Vec<(String, i64)> = labels
+            let mut labels: Vec<(CompactString, i64)> = labels
                 .map(|label| (label.name.clone(), label.id.unwrap_or_default()))
                 .collect();
             labels.sort_unstable();

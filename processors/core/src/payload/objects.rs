@@ -1,6 +1,10 @@
 use super::{Field, present, time};
+use compact_str::CompactString;
 use gapless_schemas::Timestamp;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
 
 /// A user, bot or organisation. Source: `simple-user` of GitHub's REST description.
 #[derive(Clone, Debug, Deserialize)]
@@ -8,10 +12,10 @@ pub struct UserObject {
     /// Id.
     pub id: i64,
     /// Login.
-    pub login: String,
+    pub login: CompactString,
     /// `User`, `Bot`, `Organization`, `Mannequin`.
     #[serde(rename = "type")]
-    pub kind: Option<String>,
+    pub kind: Option<CompactString>,
 }
 
 impl UserObject {
@@ -29,40 +33,86 @@ impl UserObject {
 }
 
 /// A label: with an id, or a plain text, as GitHub's description allows of issues.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(from = "AnyLabel")]
+#[derive(Clone, Debug)]
 pub struct LabelObject {
     /// Id, never reused.
     pub id: Option<i64>,
     /// Name.
-    pub name: String,
+    pub name: CompactString,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum AnyLabel {
-    Object { id: Option<i64>, name: String },
-    Text(String),
-}
-
-impl From<AnyLabel> for LabelObject {
-    fn from(label: AnyLabel) -> Self {
-        match label {
-            AnyLabel::Object { id, name } => Self { id, name },
-            AnyLabel::Text(name) => Self { id: None, name },
+/// Read as it comes: an untagged enum would keep every member of it first, and labels are many.
+impl<'de> Deserialize<'de> for LabelObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Object {
+            id: Option<i64>,
+            name: CompactString,
         }
+
+        struct Label;
+
+        impl<'de> Visitor<'de> for Label {
+            type Value = LabelObject;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a label or its name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<LabelObject, E> {
+                let name = name.into();
+                Ok(LabelObject { id: None, name })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<LabelObject, A::Error> {
+                let Object { id, name } = Object::deserialize(MapAccessDeserializer::new(members))?;
+                Ok(LabelObject { id, name })
+            }
+        }
+
+        deserializer.deserialize_any(Label)
     }
 }
 
 /// Who was asked for a review: a user, though GitHub's schemas allow a team here too, which has no
 /// login and is listed among the teams.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(try_from = "UserOrTeam")]
 pub enum RequestedReviewer {
     /// A user.
     User(UserObject),
     /// A team.
     Team(TeamObject),
+}
+
+/// Members of both: an untagged enum would keep all of an object first, to read it twice.
+#[derive(Deserialize)]
+struct UserOrTeam {
+    id: Option<i64>,
+    login: Option<CompactString>,
+    #[serde(rename = "type")]
+    kind: Option<CompactString>,
+    slug: Option<String>,
+    name: Option<String>,
+}
+
+impl TryFrom<UserOrTeam> for RequestedReviewer {
+    type Error = &'static str;
+
+    fn try_from(read: UserOrTeam) -> Result<Self, Self::Error> {
+        let UserOrTeam {
+            id,
+            login,
+            kind,
+            slug,
+            name,
+        } = read;
+        match (id, login, name) {
+            (Some(id), Some(login), _) => Ok(Self::User(UserObject { id, login, kind })),
+            (_, _, Some(name)) => Ok(Self::Team(TeamObject { slug, name })),
+            _ => Err("neither a user nor a team"),
+        }
+    }
 }
 
 impl RequestedReviewer {
@@ -100,7 +150,7 @@ pub struct MilestoneObject {
     /// Id, never reused.
     pub id: Option<i64>,
     /// Title.
-    pub title: String,
+    pub title: CompactString,
     /// Changed; of an item's milestone too.
     #[serde(default, deserialize_with = "time::lenient")]
     pub updated_at: Option<Timestamp>,

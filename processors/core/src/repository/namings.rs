@@ -67,7 +67,7 @@ impl Namings {
         let stamp = Stamp::of_names(event, updated_at.filter(|_| !deleted));
         let telling = Telling {
             at: stamp.entity_time,
-            name: name.clone(),
+            name: name.to_string(),
             deleted,
         };
         Self(BTreeMap::from([(

@@ -299,7 +299,7 @@ impl<S: Store> Task<S> {
         let before = self.states.get(key);
         let is_new = before.is_none();
         let told_before = before.is_some_and(State::tells_counterpart);
-        self.join_one(touched, key, part, offset);
+        let tells = self.join_one(touched, key, part, offset);
         let Some(counterpart) = key.counterpart() else {
             return Ok(());
         };
@@ -307,8 +307,7 @@ impl<S: Store> Task<S> {
         // crash, as what was stored then may not have been acknowledged; and into a counterpart in
         // memory always, as the store may be ahead of it where another process wrote there.
         let is_news = !told_before || offset < self.joined;
-        let tells = |task: &Self, key| task.states.get(key).is_some_and(State::tells_counterpart);
-        if tells(self, key) {
+        if tells {
             if is_news {
                 self.load(&counterpart)?;
             }
@@ -317,21 +316,28 @@ impl<S: Store> Task<S> {
             }
         } else if is_new {
             self.load(&counterpart)?;
-            if tells(self, &counterpart) {
+            let other = self.states.get(&counterpart);
+            if other.is_some_and(State::tells_counterpart) {
                 self.join_one(touched, key, State::of_counterpart(), offset);
             }
         }
         Ok(())
     }
 
-    fn join_one(&mut self, touched: &mut Touched, key: &Key, part: State, offset: i64) {
+    /// Whether the state tells something of its counterpart then.
+    fn join_one(&mut self, touched: &mut Touched, key: &Key, part: State, offset: i64) -> bool {
         let emission = (offset >= self.acknowledged).then_some(offset < self.joined);
-        let state = self
-            .states
-            .entry(key.clone())
-            .or_insert_with(|| key.kind.blank());
+        // Looked up before inserting: nearly always it is there, and the key need not be cloned.
+        let state = match self.states.get_mut(key) {
+            Some(state) => state,
+            None => self
+                .states
+                .entry(key.clone())
+                .or_insert_with(|| key.kind.blank()),
+        };
         touched.join(key, offset, emission, state);
         state.join(part);
+        state.tells_counterpart()
     }
 
     /// Whether joining `part` into the state of `key` would change nothing.

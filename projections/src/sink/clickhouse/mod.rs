@@ -48,6 +48,9 @@ impl ClickHouseOptions {
             // reader of rows asks for the last version (`FINAL`), every reader of an index for
             // distinct pairs.
             .with_setting("optimize_on_insert", "0")
+            // Statements take some milliseconds: to compile their expressions costs more than it saves.
+            .with_setting("compile_expressions", "0")
+            .with_setting("compile_aggregate_expressions", "0")
             // Recomputations name their entities in the statement.
             .with_setting("max_query_size", "67108864")
     }
