@@ -20,11 +20,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// At most this many events in a batch.
-const BATCH_EVENTS: usize = 6_000;
+/// At most this many events in a batch. In a replay the entities that a batch touches are written once
+/// each, so that long batches write less (1,500 cost half as much again of an event as 6,000).
+const BATCH_EVENTS: usize = 12_000;
 /// At most this many bytes are read for a batch; what is kept of them is far less, but for what
 /// cannot be read.
-const BATCH_BYTES: usize = 64 * 1_048_576;
+const BATCH_BYTES: usize = 128 * 1_048_576;
 /// How long a batch is gathered once its first event is there; after that, what has been fetched
 /// already is still taken. What a batch costs apart from its events (a commit on disk,
 /// acknowledgements) is paid a few times a second where events come one by one, and for as many as
