@@ -164,7 +164,7 @@ impl Fetcher {
                 let event = caught.expect("an answer is appended");
                 let millis = if self.chance.happens(self.slow_share) {
                     counts.add("slow answers");
-                    self.chance.log_even(1_000.0, 10.0 * 3_600_000.0) as i64
+                    self.chance.log_even(1_000.0, 100.0 * 3_600_000.0) as i64
                 } else {
                     0
                 };
