@@ -9,6 +9,13 @@
 //!   known. Joining it changes nothing, so "emit on change" would emit nothing; the task emits every
 //!   entity touched below the store's offset, changed or not, for it cannot know which outputs were
 //!   acknowledged in an earlier life.
+//!
+//! The offset that the group gets is that of what was read in this life, and none before where it stood.
+//! A replay that moved it back, or a store ahead of it that moved it on past events that are yet to be
+//! emitted again, would let the next owner leave an older record of a key as its last.
+//!
+//! Where the log does not acknowledge, the task keeps the batch as it was joined, and the same outputs
+//! are appended again, until they are or the partition is another's.
 
 use crate::store::{Store, StoreError};
 use crate::task::{Input, Output, Task};
