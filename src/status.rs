@@ -57,7 +57,7 @@ struct Figures {
 /// What the log tells; nothing where it does not answer.
 #[derive(Default, Serialize)]
 struct Log {
-    /// Events that the processors have not committed.
+    /// Events that the processors have not joined and committed.
     processors_lag: Option<u64>,
     /// Records that are not yet stored with their figures.
     projections_lag: Option<u64>,
@@ -162,6 +162,9 @@ async fn read(run: &RunFile, data_dir: String) -> Status {
     // Where Kafka does not answer: what the projections knew last.
     let told_by_them = || metric(&operator.metrics, "gapless_projection_lag_records");
     log.projections_lag = log.projections_lag.or_else(told_by_them);
+    // The group's offset stays where it is while lost states are read again: they know how far they are.
+    let theirs = metric(&operator.metrics, "gapless_processor_lag_events");
+    log.processors_lag = log.processors_lag.max(theirs);
     Status {
         data_dir,
         webhook: run.webhook_url(),

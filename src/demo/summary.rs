@@ -42,8 +42,9 @@ pub(super) async fn wait_until_healed(
         let report = driver.report();
         tracing::info!(processed, asking, accepted = report.accepted, now = %clock.now(), "running");
         // After a kill the processors wait until Kafka believes that the old ones are gone, and what is
-        // not read yet asks nothing yet.
-        if processed_at.is_none() && report.all_delivered && lag(access).await? == 0 {
+        // not read yet, or is read again without a word, asks nothing yet.
+        let is_read = health.processors.lag() == Some(0);
+        if processed_at.is_none() && report.all_delivered && is_read && lag(access).await? == 0 {
             processed_at = Some(clock.now());
         }
         if let Some(since) = processed_at
@@ -70,7 +71,7 @@ pub(super) async fn wait_until_healed(
     }
 }
 
-/// Events that the processors have yet to come to.
+/// Events whose outputs the processors have yet to append.
 async fn lag(access: &Access) -> Result<u64> {
     let access = access.clone();
     let asked = tokio::task::spawn_blocking(move || access.processors_lag());

@@ -48,6 +48,14 @@ fn store_after(turn: &Turn) -> Duration {
 /// However long nothing is due, the clock is looked at this often: it may have been set.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
 
+/// What came of a poll that was answered.
+enum Made {
+    /// What was asked for.
+    Listed,
+    /// The repository is gone, or another's.
+    Left,
+}
+
 impl<G: GitHub, C: Clock, L: EventLog> Poller<G, C, L> {
     /// Polls `owner`, going on from the positions in `positions_path` where there is one.
     pub fn new(
@@ -80,25 +88,28 @@ impl<G: GitHub, C: Clock, L: EventLog> Poller<G, C, L> {
             Next::Poll(poll) => poll,
         };
         match self.make(&poll).await {
-            Ok(()) => Turn::Polled(poll),
+            Ok(Made::Listed) => Turn::Polled(poll),
+            // No trouble: that it left is an event, and the owner's list leaves it out.
+            Ok(Made::Left) => {
+                tracing::info!(owner = self.owner, %poll, "the repository is not there any more");
+                self.schedule.failed(&poll, self.clock.now());
+                Turn::Failed(poll)
+            }
             Err(error) => {
-                match &error {
-                    // What left is no trouble: the answer is an event, and the owner's list leaves it out.
-                    PollError::Absent { .. } => {
-                        tracing::info!(owner = self.owner, %poll, %error, "nothing is there any more");
-                    }
-                    _ => tracing::warn!(owner = self.owner, %poll, %error, "a poll failed"),
-                }
+                tracing::warn!(owner = self.owner, %poll, %error, "a poll failed");
                 self.schedule.failed(&poll, self.clock.now());
                 Turn::Failed(poll)
             }
         }
     }
 
-    async fn make(&mut self, poll: &Poll) -> Result<(), PollError> {
+    async fn make(&mut self, poll: &Poll) -> Result<Made, PollError> {
         let (github, clock, log) = (&self.github, &self.clock, &self.log);
         let (repository, since) = match poll {
-            Poll::Repositories => return self.list_repositories().await,
+            Poll::Repositories => {
+                self.list_repositories().await?;
+                return Ok(Made::Listed);
+            }
             Poll::Changed { repository, since } => (repository, Some(*since)),
             Poll::Everything { repository } => (repository, None),
         };
@@ -110,16 +121,15 @@ impl<G: GitHub, C: Clock, L: EventLog> Poller<G, C, L> {
                     "a repository was polled"
                 );
                 self.schedule.listed(poll, listed);
-                Ok(())
+                Ok(Made::Listed)
             }
             Err(error @ PollError::Absent { .. }) => {
-                if probe_repository(github, clock, log, repository)
-                    .await?
-                    .is_none()
-                {
-                    self.schedule.repository_left(repository.repository_id);
+                let found = probe_repository(github, clock, log, repository).await?;
+                if found.is_some() {
+                    return Err(error);
                 }
-                Err(error)
+                self.schedule.repository_left(repository.repository_id);
+                Ok(Made::Left)
             }
             Err(error) => Err(error),
         }

@@ -92,8 +92,9 @@ pub trait Log {
     fn commit(&mut self, partition: i32, next_offset: i64);
 }
 
-/// Brings one batch through all steps, and with it one that the log did not acknowledge before. `reach`
-/// is called at every crash point and dies there by returning false.
+/// Brings one batch through all steps, and with it one that the log did not acknowledge before; does
+/// nothing where there is neither. `reach` is called at every crash point and dies there by returning
+/// false.
 ///
 /// # Errors
 /// See [`Halt`]. After [`LogError::Retry`] the task holds the batch: an empty one brings it to its end.

@@ -122,11 +122,18 @@ fn batches() -> Vec<Vec<Input>> {
 struct Topics {
     appended: Vec<Output>,
     committed: Option<i64>,
+    /// How many outputs the next attempt appends before it fails.
+    fails_after: Option<usize>,
 }
 
 impl Log for Topics {
     fn produce(&mut self, partition: i32, outputs: &[Output]) -> Result<(), LogError> {
         assert_eq!(partition, PARTITION);
+        if let Some(arrive) = self.fails_after.take() {
+            let arrive = arrive.min(outputs.len());
+            self.appended.extend_from_slice(&outputs[..arrive]);
+            return Err(LogError::Retry("no acknowledgement".to_owned()));
+        }
         self.appended.extend_from_slice(outputs);
         Ok(())
     }
@@ -284,6 +291,33 @@ fn a_takeover_without_a_disk_replays_in_silence_up_to_the_groups_offset() {
                 let is_new = seen.insert((key.clone(), record.version()));
                 assert!(is_new, "{key} twice at version {}", record.version());
             }
+        }
+    }
+}
+
+/// By itself, and together with what came meanwhile.
+#[test]
+fn outputs_that_were_not_acknowledged_are_appended_again() {
+    let expected = undisturbed();
+    for failed in 0..batches().len() {
+        for (arrive, is_alone) in [(0, true), (1, true), (100, true), (0, false), (1, false)] {
+            let mut topics = Topics::default();
+            let mut task = open(MemoryStore::default(), &topics);
+            for (place, batch) in batches().into_iter().enumerate() {
+                if place == failed {
+                    topics.fails_after = Some(arrive);
+                    let refused = drive(&mut task, &mut topics, batch, |_| true);
+                    assert!(matches!(refused, Err(Halt::Log(LogError::Retry(_)))));
+                    if is_alone {
+                        drive(&mut task, &mut topics, Vec::new(), |_| true).unwrap();
+                    }
+                } else {
+                    drive(&mut task, &mut topics, batch, |_| true).unwrap();
+                }
+            }
+            drive(&mut task, &mut topics, Vec::new(), |_| true).unwrap();
+            assert_eq!(read(&topics), read(&expected), "batch {failed}, {arrive}");
+            assert_eq!(topics.committed, expected.committed);
         }
     }
 }

@@ -2,7 +2,7 @@ use super::{Field, present, time};
 use compact_str::CompactString;
 use gapless_schemas::Timestamp;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 
@@ -82,7 +82,7 @@ pub enum RequestedReviewer {
     /// A user.
     User(UserObject),
     /// A team.
-    Team(TeamObject),
+    Team,
 }
 
 /// Members of both: an untagged enum would keep all of an object first, to read it twice.
@@ -92,8 +92,8 @@ struct UserOrTeam {
     login: Option<CompactString>,
     #[serde(rename = "type")]
     kind: Option<CompactString>,
-    slug: Option<String>,
-    name: Option<String>,
+    /// A team's.
+    name: Option<IgnoredAny>,
 }
 
 impl TryFrom<UserOrTeam> for RequestedReviewer {
@@ -104,12 +104,11 @@ impl TryFrom<UserOrTeam> for RequestedReviewer {
             id,
             login,
             kind,
-            slug,
             name,
         } = read;
         match (id, login, name) {
             (Some(id), Some(login), _) => Ok(Self::User(UserObject { id, login, kind })),
-            (_, _, Some(name)) => Ok(Self::Team(TeamObject { slug, name })),
+            (_, _, Some(_)) => Ok(Self::Team),
             _ => Err("neither a user nor a team"),
         }
     }
@@ -120,7 +119,7 @@ impl RequestedReviewer {
     pub fn user(&self) -> Option<&UserObject> {
         match self {
             Self::User(user) => Some(user),
-            Self::Team(_) => None,
+            Self::Team => None,
         }
     }
 }

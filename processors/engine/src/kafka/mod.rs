@@ -182,7 +182,8 @@ fn finish(
     let events = batch.len() as u64;
     while !stop.load(Ordering::Relaxed) {
         let mut tasks = consumer.tasks();
-        // Given away while the batch was read, and perhaps back since: its owner reads it again.
+        // Given away, and perhaps back since: its owner reads the batch again. Today that happens in
+        // `poll` alone, which drops what was read before.
         let Some(Held { task, tail }) = tasks.get_mut(&partition) else {
             return Ok(());
         };

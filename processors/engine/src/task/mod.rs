@@ -147,11 +147,6 @@ impl<S: Store> Task<S> {
         self.position.next_offset
     }
 
-    /// The group's offset when the task started.
-    pub fn acknowledged(&self) -> i64 {
-        self.acknowledged
-    }
-
     /// Entities whose state asks something that GitHub has not answered yet.
     pub fn asking(&self) -> usize {
         self.attention.asking()
