@@ -46,10 +46,10 @@ pub(crate) struct Demo {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Repositories of the simulated organisation.
-    #[arg(long, default_value_t = 20, value_parser = at_least_one)]
+    #[arg(long, default_value_t = 20, value_parser = at_least_one, allow_negative_numbers = true)]
     repositories: usize,
     /// Webhook deliveries of that time.
-    #[arg(long, default_value_t = 50_000, value_parser = at_least_one)]
+    #[arg(long, default_value_t = 50_000, value_parser = at_least_one, allow_negative_numbers = true)]
     events: usize,
     /// Deliveries a second; without it 200 with a page, and as fast as possible without.
     #[arg(long, value_parser = rate)]

@@ -77,7 +77,8 @@ fn no_kafka(bootstrap: &str, cause: &str) -> Check {
     Check::failed(
         "Kafka",
         format!(
-            "{bootstrap} did not answer: see whether Kafka runs and this machine knows its name and has              a way there, then correct [kafka] bootstrap, or what [kafka] says of TLS and passwords \
+            "{bootstrap} did not answer: see whether Kafka runs and this machine knows its name and has \
+             a way there, then correct [kafka] bootstrap, or what [kafka] says of TLS and passwords \
              ({cause})"
         ),
     )
@@ -169,6 +170,14 @@ mod tests {
         assert!(!silent.contains("hush"), "{silent}");
         let unusable = registry("u:hush@r").await.unwrap_err().to_string();
         assert!(!unusable.contains("hush"), "{unusable}");
+    }
+
+    #[test]
+    fn a_silent_kafka_is_told_in_one_sentence() {
+        let Check { words, .. } = no_kafka("k:9092", "timed out");
+        assert!(words.starts_with("k:9092 did not answer: "), "{words}");
+        assert!(words.ends_with(" (timed out)"), "{words}");
+        assert!(!words.contains("  ") && !words.contains('\n'), "{words}");
     }
 
     /// By failures of the real client's: where its words change, so must ours.

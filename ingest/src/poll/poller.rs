@@ -48,14 +48,6 @@ fn store_after(turn: &Turn) -> Duration {
 /// However long nothing is due, the clock is looked at this often: it may have been set.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
 
-/// What came of a poll that was answered.
-enum Made {
-    /// What was asked for.
-    Listed,
-    /// The repository is gone, or another's.
-    Left,
-}
-
 impl<G: GitHub, C: Clock, L: EventLog> Poller<G, C, L> {
     /// Polls `owner`, going on from the positions in `positions_path` where there is one.
     pub fn new(
@@ -88,13 +80,7 @@ impl<G: GitHub, C: Clock, L: EventLog> Poller<G, C, L> {
             Next::Poll(poll) => poll,
         };
         match self.make(&poll).await {
-            Ok(Made::Listed) => Turn::Polled(poll),
-            // No trouble: that it left is an event, and the owner's list leaves it out.
-            Ok(Made::Left) => {
-                tracing::info!(owner = self.owner, %poll, "the repository is not there any more");
-                self.schedule.failed(&poll, self.clock.now());
-                Turn::Failed(poll)
-            }
+            Ok(()) => Turn::Polled(poll),
             Err(error) => {
                 tracing::warn!(owner = self.owner, %poll, %error, "a poll failed");
                 self.schedule.failed(&poll, self.clock.now());
@@ -103,13 +89,10 @@ impl<G: GitHub, C: Clock, L: EventLog> Poller<G, C, L> {
         }
     }
 
-    async fn make(&mut self, poll: &Poll) -> Result<Made, PollError> {
+    async fn make(&mut self, poll: &Poll) -> Result<(), PollError> {
         let (github, clock, log) = (&self.github, &self.clock, &self.log);
         let (repository, since) = match poll {
-            Poll::Repositories => {
-                self.list_repositories().await?;
-                return Ok(Made::Listed);
-            }
+            Poll::Repositories => return self.list_repositories().await,
             Poll::Changed { repository, since } => (repository, Some(*since)),
             Poll::Everything { repository } => (repository, None),
         };
@@ -121,15 +104,17 @@ impl<G: GitHub, C: Clock, L: EventLog> Poller<G, C, L> {
                     "a repository was polled"
                 );
                 self.schedule.listed(poll, listed);
-                Ok(Made::Listed)
+                Ok(())
             }
             Err(error @ PollError::Absent { .. }) => {
                 let found = probe_repository(github, clock, log, repository).await?;
                 if found.is_some() {
                     return Err(error);
                 }
+                // No trouble: that it left is an event, and nobody polls it any more.
+                tracing::info!(owner = self.owner, %poll, "the repository is not there any more");
                 self.schedule.repository_left(repository.repository_id);
-                Ok(Made::Left)
+                Ok(())
             }
             Err(error) => Err(error),
         }

@@ -21,6 +21,7 @@ impl Tellings {
         let names = self.latest.entry((naming.kind, naming.id)).or_default();
         let is_same = |row: &&mut NameRow| row.naming.name == naming.name && row.host == host;
         match names.iter_mut().find(is_same) {
+            // Of one telling the last record is noted, as where they are stored apart.
             Some(known) if known.version() > version(&naming) => {}
             Some(known) => {
                 known.naming = naming;

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// At most this many events in a batch. In a replay the entities that a batch touches are written once
-/// each, so that long batches write less (1,500 cost half as much again of an event as 6,000).
+/// each, so that long batches write less (`docs/decisions/0009-replays.md`).
 const BATCH_EVENTS: usize = 12_000;
 /// At most this many bytes are read for a batch; what is kept of them is far less, but for what
 /// cannot be read.

@@ -65,8 +65,8 @@ pub struct Task<S> {
     acknowledged: i64,
     /// The store's offset then: what is before it was joined in an earlier life.
     joined: i64,
-    /// What is before it was read in this life, or need not be.
-    read: i64,
+    /// What the group is told: what is before it was read in this life, and never less than it knew.
+    done: i64,
     states: HashMap<Key, State, FastHash>,
     attention: Attention,
     /// Nothing where all that was joined is stored.
@@ -125,7 +125,7 @@ impl<S: Store> Task<S> {
             position,
             acknowledged: committed.unwrap_or(0),
             joined: position.next_offset,
-            read: position.next_offset.min(committed.unwrap_or(0)),
+            done: committed.unwrap_or(0),
             states: HashMap::default(),
             attention,
             prepared: None,
@@ -170,7 +170,10 @@ impl<S: Store> Task<S> {
         if self.states.len() > CACHED_STATES && self.prepared.is_none() {
             self.states.clear();
         }
-        let mut outputs = Vec::new();
+        let Prepared {
+            mut outputs,
+            mut writes,
+        } = self.prepared.take().unwrap_or_default();
         let mut touched = Touched::default();
         let mut repositories = BTreeMap::new();
         for input in batch {
@@ -180,16 +183,14 @@ impl<S: Store> Task<S> {
             let next_offset = input.offset + 1;
             self.take(input, &mut touched, &mut repositories, &mut outputs)?;
             self.position.next_offset = self.position.next_offset.max(next_offset);
-            self.read = self.read.max(next_offset);
+            self.done = self.done.max(next_offset);
         }
         let live = self.position.next_offset > self.acknowledged;
         self.emit(&mut touched, &mut outputs);
         self.detect(&mut touched, live, &repositories, &mut outputs)?;
-        let writes = self.writes(&touched)?;
-        let prepared = self.prepared.get_or_insert_default();
-        prepared.outputs.extend(outputs);
         // Of two writes of one key the later one stays.
-        prepared.writes.extend(writes);
+        writes.extend(self.writes(&touched)?);
+        self.prepared = Some(Prepared { outputs, writes });
         Ok(())
     }
 
@@ -209,7 +210,7 @@ impl<S: Store> Task<S> {
         if let Some(prepared) = self.prepared.take() {
             self.store.commit(&prepared.writes, self.position)?;
         }
-        Ok(self.read.max(self.acknowledged))
+        Ok(self.done)
     }
 
     /// Joins what one record tells. What could not be read goes to the dead letters.
@@ -295,6 +296,9 @@ impl<S: Store> Task<S> {
         let is_new = before.is_none();
         let told_before = before.is_some_and(State::tells_counterpart);
         let tells = self.join_one(touched, key, part, offset);
+        if !tells && !is_new {
+            return Ok(());
+        }
         let Some(counterpart) = key.counterpart() else {
             return Ok(());
         };
@@ -309,7 +313,7 @@ impl<S: Store> Task<S> {
             if self.states.contains_key(&counterpart) {
                 self.join_one(touched, &counterpart, State::of_counterpart(), offset);
             }
-        } else if is_new {
+        } else {
             self.load(&counterpart)?;
             let other = self.states.get(&counterpart);
             if other.is_some_and(State::tells_counterpart) {
