@@ -59,11 +59,12 @@ enum Command {
     Doctor(doctor::Doctor),
 }
 
-/// What is logged unless `GAPLESS_LOG` says otherwise. Our own words tell what octocrab would.
-const LOG: &str = "warn,octocrab=off";
+/// What is logged unless `GAPLESS_LOG` says otherwise. Our own words tell what octocrab would, and what
+/// librdkafka warns of it tries again by itself.
+const LOG: &str = "warn,octocrab=off,librdkafka=error";
 /// A service's log also tells what it does.
-const SERVICE_LOG: &str = "warn,octocrab=off,gapless=info,gapless_embedded=info,gapless_engine=info,\
-     gapless_ingest=info,gapless_projections=info";
+const SERVICE_LOG: &str = "warn,octocrab=off,librdkafka=error,gapless=info,gapless_embedded=info,\
+     gapless_engine=info,gapless_ingest=info,gapless_projections=info";
 
 /// Lets this process and its children open as many files as the machine allows: each of GitHub's
 /// connections is one, and the usual limit of 1,024 is soft, for programs older than `poll`.

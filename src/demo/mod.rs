@@ -24,6 +24,7 @@ use gapless_simulator::{
     ApiServer, DriveOptions, Driver, Faults, Feed, Oddity, Options, SharedFeed, SimulatedClock,
     World,
 };
+use std::convert::Infallible;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -133,6 +134,7 @@ impl Demo {
         let ended = tokio::select! {
             () = stop.asked() => Ok(()),
             never = stage.course.follow(&stage.driver, &stage.clock) => match never {},
+            never = tell_the_end(&stage.driver) => match never {},
             error = stage.system.roles.failed() => Err(error),
         };
         stop.begin();
@@ -307,6 +309,17 @@ impl Stage {
         self.api.stop().await;
         stopped
     }
+}
+
+/// Says once that nothing more is to come: who watches would wait for it.
+async fn tell_the_end(driver: &Driver) -> Infallible {
+    while !driver.report().all_delivered {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    println!(
+        "All deliveries were sent. What was lost is fetched, and the page stays until Ctrl-C."
+    );
+    std::future::pending().await
 }
 
 fn temporary_folder() -> Result<TempDir> {
