@@ -4,7 +4,8 @@
 //! consumer ──records──▶ Projector ──steps──▶ writer ──▶ store, commit
 //! ```
 //!
-//! **Rows** are handed over when the first of them has waited [`LINGER`]. **Figures** follow, and
+//! **Rows** are handed over when the first of them has waited [`LINGER`], in a flood [`FLOOD_LINGER`].
+//! **Figures** follow, and
 //! with them the commit, as soon as they take no more than a fifth of the time: under load each is
 //! computed for many changes at once, at the latest after [`FIGURES_WITHIN`], and rows wait for one
 //! computation of them at most. **Behind** by many records, or not yet told how many, rows wait until
@@ -52,6 +53,12 @@ use writer::{Work, Writer};
 
 /// How long a row waits for others.
 const LINGER: Duration = Duration::from_millis(500);
+/// From this many waiting records on there is a flood, and rows wait for [`FLOOD_LINGER`]: processors
+/// that replay, which the sink has caught up with, or a history that is fetched. A hundred rows cost
+/// ClickHouse nearly as much as some thousand.
+const FLOOD_RECORDS: u64 = 1_000;
+/// How long a row waits for others in a flood.
+const FLOOD_LINGER: Duration = Duration::from_secs(2);
 /// Figures wait for this many times as long as the last ones took.
 const FIGURES_PAUSE: u32 = 4;
 /// How long figures wait at most; a crash repeats as much.
@@ -325,14 +332,20 @@ impl Reader {
         let Some(first) = self.figures_since else {
             return (Due::Figures, now + LINGER);
         };
+        let linger = match self.records {
+            ..FLOOD_RECORDS => LINGER,
+            _ => FLOOD_LINGER,
+        };
         let latest = first + FIGURES_WITHIN;
         let figures = match self.status.borrow().last_figures {
             _ if is_behind => latest,
-            Some((ended, took)) => (ended + FIGURES_PAUSE * took).clamp(first + LINGER, latest),
-            None => first + LINGER,
+            Some((ended, took)) => (ended + FIGURES_PAUSE * took).clamp(first + linger, latest),
+            None => first + linger,
         };
         match self.rows_since {
-            Some(since) if !is_behind && since + LINGER < figures => (Due::Rows, since + LINGER),
+            Some(since) if !is_behind && since + linger < figures => {
+                (Due::Rows, (since + linger).min(now + LINGER))
+            }
             _ => (Due::Figures, figures.min(now + LINGER)),
         }
     }
