@@ -175,7 +175,10 @@ fn processors(times: &mut Times, codec: &Codec, values: &[Vec<u8>]) -> Result<Ve
                 |(offset, value): (i64, &Vec<u8>)| Input::read(codec, offset, value, &mut spare);
             offsets.zip(batch).map(read).collect()
         })?;
-        times.of("processors: prepare", || task.prepare(inputs))??;
+        times.of("processors: join", || {
+            inputs.into_iter().try_for_each(|input| task.join(input))
+        })??;
+        times.of("processors: prepare", || task.prepare())??;
         let outputs = task.outputs().unwrap_or_default();
         let encoded = times.of("processors: encode states", || {
             outputs

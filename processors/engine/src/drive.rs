@@ -18,7 +18,7 @@
 //! are appended again, until they are or the partition is another's.
 
 use crate::store::{Store, StoreError};
-use crate::task::{Input, Output, Task};
+use crate::task::{Output, Task};
 
 /// Named places between two steps; tests die at each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,18 +92,17 @@ pub trait Log {
     fn commit(&mut self, partition: i32, next_offset: i64);
 }
 
-/// Brings one batch through all steps, and with it one that the log did not acknowledge before; does
-/// nothing where there is neither. `reach` is called at every crash point and dies there by returning
-/// false.
+/// Brings the batch that was joined through all steps, and with it one that the log did not acknowledge
+/// before; does nothing where there is neither. `reach` is called at every crash point and dies there by
+/// returning false.
 ///
 /// # Errors
-/// See [`Halt`]. After [`LogError::Retry`] the task holds the batch: an empty one brings it to its end.
+/// See [`Halt`]. After [`LogError::Retry`] the task holds the batch: the next call brings it to its end.
 /// After any other error the task must be dropped and opened anew from its store: its memory may hold
 /// joins that the store lacks.
 pub fn drive<S: Store>(
     task: &mut Task<S>,
     log: &mut impl Log,
-    batch: Vec<Input>,
     mut reach: impl FnMut(CrashPoint) -> bool,
 ) -> Result<(), Halt> {
     let mut at = |point| {
@@ -113,7 +112,7 @@ pub fn drive<S: Store>(
             Err(Halt::Crashed(point))
         }
     };
-    task.prepare(batch)?;
+    task.prepare()?;
     at(CrashPoint::Prepared)?;
     let Some(outputs) = task.outputs() else {
         return Ok(());

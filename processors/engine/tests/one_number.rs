@@ -146,7 +146,10 @@ fn told(events: &[Event], dies: bool) -> (BTreeMap<Key, Record>, Vec<String>) {
         inputs.push(Input::read(&Codec::embedded(), offset, &value, &mut None));
         // A batch that is repeated after a death before its commit, and one that is not.
         let from = inputs.len() - if dies { inputs.len().min(2) } else { 1 };
-        task.prepare(inputs[from..].to_vec()).unwrap();
+        for input in &inputs[from..] {
+            task.join(input.clone()).unwrap();
+        }
+        task.prepare().unwrap();
         for output in task.outputs().unwrap() {
             match output {
                 Output::State(key, record) => {

@@ -178,6 +178,19 @@ fn open<S: Store>(store: S, topics: &Topics) -> Task<S> {
     Task::open(PARTITION, settings(), store, topics.committed).unwrap()
 }
 
+/// Joins `batch` and brings it through all steps.
+fn drive_batch<S: Store>(
+    task: &mut Task<S>,
+    topics: &mut Topics,
+    batch: Vec<Input>,
+    reach: impl FnMut(CrashPoint) -> bool,
+) -> Result<(), Halt> {
+    for input in batch {
+        task.join(input)?;
+    }
+    drive(task, topics, reach)
+}
+
 /// What is to be read again after a start.
 fn rest<S: Store>(task: &Task<S>) -> Vec<Vec<Input>> {
     let from = task.start_offset();
@@ -192,7 +205,7 @@ fn undisturbed() -> Topics {
     let mut topics = Topics::default();
     let mut task = open(MemoryStore::default(), &topics);
     for batch in batches() {
-        drive(&mut task, &mut topics, batch, |_| true).unwrap();
+        drive_batch(&mut task, &mut topics, batch, |_| true).unwrap();
     }
     topics
 }
@@ -203,7 +216,7 @@ fn with_a_death(folder: &Path, point: CrashPoint, doomed: usize) -> (Topics, usi
     let mut topics = Topics::default();
     let mut task = open(DiskStore::open(&path).unwrap(), &topics);
     for (place, batch) in batches().into_iter().enumerate() {
-        let died = drive(&mut task, &mut topics, batch, |reached| {
+        let died = drive_batch(&mut task, &mut topics, batch, |reached| {
             place != doomed || reached != point
         });
         if place == doomed {
@@ -216,7 +229,7 @@ fn with_a_death(folder: &Path, point: CrashPoint, doomed: usize) -> (Topics, usi
     let before = topics.appended.len();
     let mut task = open(DiskStore::open(&path).unwrap(), &topics);
     for batch in rest(&task) {
-        drive(&mut task, &mut topics, batch, |_| true).unwrap();
+        drive_batch(&mut task, &mut topics, batch, |_| true).unwrap();
     }
     (topics, before)
 }
@@ -270,7 +283,7 @@ fn a_takeover_without_a_disk_replays_in_silence_up_to_the_groups_offset() {
         let mut topics = Topics::default();
         let mut task = open(MemoryStore::default(), &topics);
         for batch in &batches()[..done] {
-            drive(&mut task, &mut topics, batch.clone(), |_| true).unwrap();
+            drive_batch(&mut task, &mut topics, batch.clone(), |_| true).unwrap();
         }
         let before = topics.appended.len();
         let mut taken_over = open(MemoryStore::default(), &topics);
@@ -278,11 +291,11 @@ fn a_takeover_without_a_disk_replays_in_silence_up_to_the_groups_offset() {
         // The replay comes in one long batch; the rest as it came before.
         let all: Vec<Input> = batches()[..done].concat();
         if !all.is_empty() {
-            drive(&mut taken_over, &mut topics, all, |_| true).unwrap();
+            drive_batch(&mut taken_over, &mut topics, all, |_| true).unwrap();
         }
         assert_eq!(topics.appended.len(), before, "after {done} batches");
         for batch in &batches()[done..] {
-            drive(&mut taken_over, &mut topics, batch.clone(), |_| true).unwrap();
+            drive_batch(&mut taken_over, &mut topics, batch.clone(), |_| true).unwrap();
         }
         assert_eq!(read(&topics).states, read(&expected).states);
         let mut seen = BTreeSet::new();
@@ -306,16 +319,16 @@ fn outputs_that_were_not_acknowledged_are_appended_again() {
             for (place, batch) in batches().into_iter().enumerate() {
                 if place == failed {
                     topics.fails_after = Some(arrive);
-                    let refused = drive(&mut task, &mut topics, batch, |_| true);
+                    let refused = drive_batch(&mut task, &mut topics, batch, |_| true);
                     assert!(matches!(refused, Err(Halt::Log(LogError::Retry(_)))));
                     if is_alone {
-                        drive(&mut task, &mut topics, Vec::new(), |_| true).unwrap();
+                        drive(&mut task, &mut topics, |_| true).unwrap();
                     }
                 } else {
-                    drive(&mut task, &mut topics, batch, |_| true).unwrap();
+                    drive_batch(&mut task, &mut topics, batch, |_| true).unwrap();
                 }
             }
-            drive(&mut task, &mut topics, Vec::new(), |_| true).unwrap();
+            drive(&mut task, &mut topics, |_| true).unwrap();
             assert_eq!(read(&topics), read(&expected), "batch {failed}, {arrive}");
             assert_eq!(topics.committed, expected.committed);
         }
@@ -331,14 +344,14 @@ fn the_groups_offset_never_goes_back_nor_past_what_was_emitted_again() {
             let store = || DiskStore::open(&folder.path().join("states.redb")).unwrap();
             let mut topics = Topics::default();
             let mut task = open(store(), &topics);
-            drive(&mut task, &mut topics, events[..stored].to_vec(), |_| true).unwrap();
+            drive_batch(&mut task, &mut topics, events[..stored].to_vec(), |_| true).unwrap();
             drop(task);
             topics.committed = Some(committed);
             let mut task = open(store(), &topics);
             let from = task.start_offset() as usize;
             for input in &events[from..] {
                 let done = (input.offset + 1).max(committed);
-                drive(&mut task, &mut topics, vec![input.clone()], |_| true).unwrap();
+                drive_batch(&mut task, &mut topics, vec![input.clone()], |_| true).unwrap();
                 assert_eq!(topics.committed, Some(done), "{committed} {stored}");
             }
         }
@@ -358,7 +371,7 @@ fn what_a_batch_changes_and_takes_back_is_emitted() {
         (vec![titled(3, "x"), titled(4, "x")], None),
         (vec![titled(5, "x"), titled(6, "y")], Some(said(6, "y"))),
     ] {
-        drive(&mut task, &mut topics, batch, |_| true).unwrap();
+        drive_batch(&mut task, &mut topics, batch, |_| true).unwrap();
         expected.extend(more);
         assert_eq!(said_of_the_first_issue(&topics), expected);
     }
@@ -374,7 +387,7 @@ fn what_a_batch_takes_back_of_what_was_acknowledged_is_emitted() {
         };
         let mut task = open(MemoryStore::default(), &topics);
         let batch = vec![titled(0, "x"), titled(1, "y"), titled(2, "x")];
-        drive(&mut task, &mut topics, batch, |_| true).unwrap();
+        drive_batch(&mut task, &mut topics, batch, |_| true).unwrap();
         let expected = expected.map(|title| (version(EPOCH, 2), title.to_owned()));
         let expected: Vec<_> = expected.into_iter().collect();
         assert_eq!(said_of_the_first_issue(&topics), expected, "{committed}");
@@ -411,7 +424,7 @@ fn dead_letters_are_counted_by_reason_and_those_of_an_earlier_life_are_not() {
         };
         let mut task = open(MemoryStore::default(), &topics);
         for batch in batches() {
-            drive(&mut task, &mut topics, batch, |_| true).unwrap();
+            drive_batch(&mut task, &mut topics, batch, |_| true).unwrap();
         }
         counts.add(&topics.appended);
         let text = counts.render();
@@ -432,7 +445,7 @@ fn a_command_names_the_repository_though_its_batch_tells_nothing_of_it() {
     let of_another = webhook_of(6, 120, b"{}");
     for (offset, mut input) in (0..).zip([named, unreadable, of_another]) {
         input.offset = offset;
-        drive(&mut task, &mut topics, vec![input], |_| true).unwrap();
+        drive_batch(&mut task, &mut topics, vec![input], |_| true).unwrap();
     }
     let names = topics.appended.iter().filter_map(|output| match output {
         Output::Refetch(command) => command.repository.as_deref(),
@@ -447,7 +460,7 @@ fn a_record_is_outdated_if_a_task_that_has_caught_up_knows_more_and_says_somethi
     let mut topics = Topics::default();
     let mut task = open(MemoryStore::default(), &topics);
     for batch in batches() {
-        drive(&mut task, &mut topics, batch, |_| true).unwrap();
+        drive_batch(&mut task, &mut topics, batch, |_| true).unwrap();
     }
     let of_the_first_issue = |output: &Output| match output {
         Output::State(key, record) if key.to_string() == "issues/github.com/5/1" => {

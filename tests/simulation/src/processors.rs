@@ -55,6 +55,16 @@ struct Running {
     next: i64,
 }
 
+impl Running {
+    /// Joins what was read.
+    fn join(&mut self, batch: Vec<Input>) {
+        for input in batch {
+            self.next = input.offset + 1;
+            self.task.join(input).expect("a disk in memory is read");
+        }
+    }
+}
+
 #[derive(Default)]
 struct Worker {
     disks: BTreeMap<i32, Disk>,
@@ -199,7 +209,7 @@ impl Processors {
             batch
         };
         let before = running.next;
-        running.next = batch.last().map_or(before, |last| last.offset + 1);
+        running.join(batch);
         let doomed = self.doomed.take();
         let rate = self.troubles.crash;
         let trouble = &mut self.trouble;
@@ -220,12 +230,13 @@ impl Processors {
         };
         let ended = match self.planted {
             Some(Planted::CommitBeforeOutputs) => {
-                commit_first(&mut running.task, &mut log, batch, reach)
+                let next = (running.next > before).then_some(running.next);
+                commit_first(&mut running.task, &mut log, next, reach)
             }
             Some(Planted::StoreBeforeOutputs) => {
-                store_first(&mut running.task, &mut log, batch, reach)
+                store_first(&mut running.task, &mut log, reach)
             }
-            _ => drive(&mut running.task, &mut log, batch, reach),
+            _ => drive(&mut running.task, &mut log, reach),
         };
         match ended {
             Ok(()) => {
@@ -372,10 +383,10 @@ impl Processors {
             return;
         };
         let batch = self.read(&zombie.running, zombie.partition, most);
-        let Some(last) = batch.last().map(|last| last.offset) else {
+        if batch.is_empty() {
             return;
-        };
-        zombie.running.next = last + 1;
+        }
+        zombie.running.join(batch);
         let Running { task, tail, .. } = &mut zombie.running;
         let mut log = Appender {
             broker: &self.broker,
@@ -385,7 +396,7 @@ impl Processors {
             fenced: true,
         };
         counts.add("batches of zombies");
-        if drive(task, &mut log, batch, |_| true).is_ok() {
+        if drive(task, &mut log, |_| true).is_ok() {
             // It believes to be the owner, and does what owners do.
             if !self.undoes_nothing() && self.trouble.happens(0.5) {
                 self.look_at_outputs(&mut zombie.running, most, counts);
@@ -446,11 +457,10 @@ impl Log for Appender<'_> {
 fn commit_first(
     task: &mut Task<Disk>,
     log: &mut Appender<'_>,
-    batch: Vec<Input>,
+    next: Option<i64>,
     mut reach: impl FnMut(CrashPoint) -> bool,
 ) -> Result<(), Halt> {
-    let next = batch.last().map(|last| last.offset + 1);
-    task.prepare(batch)?;
+    task.prepare()?;
     if let Some(next) = next {
         log.commit(task.partition(), next);
     }
@@ -468,10 +478,9 @@ fn commit_first(
 fn store_first(
     task: &mut Task<Disk>,
     log: &mut Appender<'_>,
-    batch: Vec<Input>,
     mut reach: impl FnMut(CrashPoint) -> bool,
 ) -> Result<(), Halt> {
-    task.prepare(batch)?;
+    task.prepare()?;
     let outputs = task.outputs().unwrap_or_default().to_vec();
     let next = task.store()?;
     for point in [CrashPoint::Prepared, CrashPoint::Produced] {

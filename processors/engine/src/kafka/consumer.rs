@@ -51,7 +51,8 @@ pub(super) struct Held {
 pub(super) type Tasks = HashMap<i32, Held>;
 
 pub(super) enum Polled {
-    Batches(BTreeMap<i32, Vec<Input>>),
+    /// How many events the task of each partition has joined.
+    Batches(BTreeMap<i32, u64>),
     /// Reaction: say so, and poll again.
     Trouble(String),
     /// Reaction: stop.
@@ -274,13 +275,12 @@ impl Consumer {
         self.inner.fetch_metadata(Some(&self.topic), LOOK).is_ok()
     }
 
-    /// Gathers a batch, by partition.
+    /// Gathers a batch, each event into the task of its partition.
     ///
-    /// When the group's assignment changes meanwhile, what was gathered before is dropped: the new
-    /// tasks read from their own starts, and a record from further on would move their position
-    /// past events that they have not seen.
+    /// When the group's assignment changes meanwhile, what was gathered before is dropped with its
+    /// tasks: the new ones read from their own starts.
     pub(super) fn poll(&self) -> Polled {
-        let mut batches: BTreeMap<i32, Vec<Input>> = BTreeMap::new();
+        let mut joined: BTreeMap<i32, u64> = BTreeMap::new();
         let (mut events, mut bytes, mut spare) = (0, 0, None);
         let mut until = None;
         let mut assignment = self.inner.context().assignments.load(Ordering::Relaxed);
@@ -299,25 +299,35 @@ impl Consumer {
             let current = self.inner.context().assignments.load(Ordering::Relaxed);
             if current != assignment {
                 assignment = current;
-                batches.clear();
+                joined.clear();
             }
             let message = match polled {
                 Some(Ok(message)) => message,
-                Some(Err(error)) if batches.is_empty() => {
+                Some(Err(error)) if joined.is_empty() => {
                     return Polled::Trouble(error.to_string());
                 }
                 // What was gathered is processed first; an error that lasts comes again.
                 Some(Err(_)) | None => break,
             };
             let value = message.payload().unwrap_or_default();
-            events += 1;
-            bytes += value.len();
             let codec = &self.inner.context().settings.codec;
             let input = Input::read(codec, message.offset(), value, &mut spare);
-            batches.entry(message.partition()).or_default().push(input);
+            let partition = message.partition();
+            match self.tasks().get_mut(&partition) {
+                Some(Held { task, .. }) => {
+                    if let Err(error) = task.join(input) {
+                        return Polled::Failed(error.into());
+                    }
+                }
+                // Read under an assignment that holds no more.
+                None => continue,
+            }
+            events += 1;
+            bytes += value.len();
+            *joined.entry(partition).or_default() += 1;
             until.get_or_insert_with(|| Instant::now() + GATHER);
         }
-        Polled::Batches(batches)
+        Polled::Batches(joined)
     }
 }
 

@@ -18,7 +18,7 @@ pub use access::{Access, ReadError};
 pub use counts::DeadLetterCounts;
 
 use crate::drive::{CrashPoint, Halt, LogError, drive};
-use crate::task::{Input, Settings};
+use crate::task::Settings;
 use consumer::{Consumer, Held, Polled};
 use gapless_schemas::{Codec, Timestamp, Topics};
 use producer::{Appender, KafkaLog};
@@ -126,16 +126,8 @@ pub fn run(options: Options, status: &Status, stop: &AtomicBool) -> Result<(), R
     log.commit_through(consumer.handle());
     let mut tail = TailReader::connect(&options)?;
     while !stop.load(Ordering::Relaxed) {
-        for (partition, batch) in poll(&consumer, status)? {
-            finish(
-                &consumer,
-                &mut log,
-                partition,
-                batch,
-                status,
-                stop,
-                options.reached,
-            )?;
+        for joined in poll(&consumer, status)? {
+            finish(&consumer, &mut log, joined, status, stop, options.reached)?;
         }
         match tail.turn(&mut consumer.tasks(), &mut log) {
             Err(Halt::Log(LogError::Retry(error))) => {
@@ -148,7 +140,7 @@ pub fn run(options: Options, status: &Status, stop: &AtomicBool) -> Result<(), R
     Ok(())
 }
 
-fn poll(consumer: &Consumer, status: &Status) -> Result<BTreeMap<i32, Vec<Input>>, RunError> {
+fn poll(consumer: &Consumer, status: &Status) -> Result<BTreeMap<i32, u64>, RunError> {
     match consumer.poll() {
         Polled::Batches(batches) => {
             *lock(&status.lag) = consumer.lag();
@@ -168,35 +160,29 @@ fn poll(consumer: &Consumer, status: &Status) -> Result<BTreeMap<i32, Vec<Input>
     }
 }
 
-/// Brings a batch to its end: its outputs are appended again and again while the log does not
-/// acknowledge them.
+/// Brings the batch that a partition's task has joined to its end: its outputs are appended again and
+/// again while the log does not acknowledge them.
 fn finish(
     consumer: &Consumer,
     log: &mut KafkaLog,
-    partition: i32,
-    mut batch: Vec<Input>,
+    (partition, events): (i32, u64),
     status: &Status,
     stop: &AtomicBool,
     reached: fn(CrashPoint),
 ) -> Result<(), RunError> {
-    let events = batch.len() as u64;
     while !stop.load(Ordering::Relaxed) {
         let mut tasks = consumer.tasks();
-        // Given away, and perhaps back since: its owner reads the batch again. Today that happens in
-        // `poll` alone, which drops what was read before.
+        // Given away: its owner reads the batch again.
         let Some(Held { task, tail }) = tasks.get_mut(&partition) else {
             return Ok(());
         };
-        if batch.is_empty() && task.outputs().is_none() {
-            return Ok(());
-        }
         let letters = &status.dead_letters;
         let mut log = Appender { log, tail, letters };
         let survived = |point| {
             reached(point);
             true
         };
-        match drive(task, &mut log, std::mem::take(&mut batch), survived) {
+        match drive(task, &mut log, survived) {
             Ok(()) => {
                 let progress = PartitionStatus {
                     next_offset: task.next_offset(),

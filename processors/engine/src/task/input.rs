@@ -1,6 +1,6 @@
-//! A record of the events topic, read as soon as it comes: what it tells is kept, its payload, a
-//! hundred times as large, is not. So a batch that waits is small, and a payload is looked at while
-//! it is still in the CPU's cache.
+//! A record of the events topic, read and joined as soon as it comes: what it tells is kept in states,
+//! its payload, a hundred times as large, is not. So a batch is small, and what an event tells is
+//! looked at while it is still in the CPU's cache.
 
 use gapless_core::payload::{Payload, UnreadablePayload};
 use gapless_core::{Key, State, lift, lift_unreadable, note_of_row};

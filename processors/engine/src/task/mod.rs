@@ -47,8 +47,16 @@ pub struct Settings {
     pub codec: Codec,
 }
 
-/// What was joined in memory and is not stored yet: what to append, and what to store once that is
-/// acknowledged.
+/// What a batch did so far: its events are joined as they are read, while they are in the CPU's cache.
+#[derive(Default)]
+struct Batch {
+    touched: Touched,
+    /// Names of repositories, by host and id, as the last event of each told.
+    repositories: BTreeMap<(String, i64), String>,
+    letters: Vec<Output>,
+}
+
+/// What a batch leaves: what to append, and what to store once that is acknowledged.
 #[derive(Default)]
 struct Prepared {
     outputs: Vec<Output>,
@@ -69,7 +77,9 @@ pub struct Task<S> {
     done: i64,
     states: HashMap<Key, State, FastHash>,
     attention: Attention,
-    /// Nothing where all that was joined is stored.
+    /// Nothing where no event was joined since the last was prepared.
+    batch: Option<Batch>,
+    /// Nothing where all that was prepared is stored.
     prepared: Option<Prepared>,
 }
 
@@ -128,6 +138,7 @@ impl<S: Store> Task<S> {
             done: committed.unwrap_or(0),
             states: HashMap::default(),
             attention,
+            batch: None,
             prepared: None,
         })
     }
@@ -157,40 +168,51 @@ impl<S: Store> Task<S> {
         self.position.now
     }
 
-    /// Joins `batch` in memory and decides what to write: [`Task::outputs`], and once these are
+    /// Joins one event in memory, as part of the batch that [`Task::prepare`] ends.
+    ///
+    /// # Errors
+    /// Where the store cannot be read. Reaction: drop the task.
+    pub fn join(&mut self, input: Input) -> Result<(), StoreError> {
+        if input.offset < self.start_offset() {
+            return Ok(());
+        }
+        let is_first = self.batch.is_none() && self.prepared.is_none();
+        if is_first && self.states.len() > CACHED_STATES {
+            self.states.clear();
+        }
+        let next_offset = input.offset + 1;
+        let mut batch = self.batch.take().unwrap_or_default();
+        self.take(input, &mut batch)?;
+        self.batch = Some(batch);
+        self.position.next_offset = self.position.next_offset.max(next_offset);
+        self.done = self.done.max(next_offset);
+        Ok(())
+    }
+
+    /// Decides what the batch that was joined writes: [`Task::outputs`], and once these are
     /// acknowledged what [`Task::store`] stores. Where an earlier batch was not stored yet, it becomes
     /// one with this.
     ///
     /// # Errors
     /// Where the store cannot be read. Reaction: drop the task.
-    pub fn prepare(&mut self, batch: Vec<Input>) -> Result<(), StoreError> {
-        if batch.is_empty() {
+    pub fn prepare(&mut self) -> Result<(), StoreError> {
+        let Some(Batch {
+            mut touched,
+            repositories,
+            letters,
+        }) = self.batch.take()
+        else {
             return Ok(());
-        }
-        if self.states.len() > CACHED_STATES && self.prepared.is_none() {
-            self.states.clear();
-        }
-        let Prepared {
-            mut outputs,
-            mut writes,
-        } = self.prepared.take().unwrap_or_default();
-        let mut touched = Touched::default();
-        let mut repositories = BTreeMap::new();
-        for input in batch {
-            if input.offset < self.start_offset() {
-                continue;
-            }
-            let next_offset = input.offset + 1;
-            self.take(input, &mut touched, &mut repositories, &mut outputs)?;
-            self.position.next_offset = self.position.next_offset.max(next_offset);
-            self.done = self.done.max(next_offset);
-        }
+        };
+        let mut prepared = self.prepared.take().unwrap_or_default();
+        let outputs = &mut prepared.outputs;
+        outputs.extend(letters);
         let live = self.position.next_offset > self.acknowledged;
-        self.emit(&mut touched, &mut outputs);
-        self.detect(&mut touched, live, &repositories, &mut outputs)?;
+        self.emit(&mut touched, outputs);
+        self.detect(&mut touched, live, &repositories, outputs)?;
         // Of two writes of one key the later one stays.
-        writes.extend(self.writes(&touched)?);
-        self.prepared = Some(Prepared { outputs, writes });
+        prepared.writes.extend(self.writes(&touched)?);
+        self.prepared = Some(prepared);
         Ok(())
     }
 
@@ -214,13 +236,8 @@ impl<S: Store> Task<S> {
     }
 
     /// Joins what one record tells. What could not be read goes to the dead letters.
-    fn take(
-        &mut self,
-        input: Input,
-        touched: &mut Touched,
-        repositories: &mut BTreeMap<(String, i64), String>,
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), StoreError> {
+    fn take(&mut self, input: Input, batch: &mut Batch) -> Result<(), StoreError> {
+        let touched = &mut batch.touched;
         if let Some(told) = &input.told {
             self.position.now = moved(self.position.now, told.received_at);
         }
@@ -230,9 +247,9 @@ impl<S: Store> Task<S> {
                 if self.knows(&key, &note)? {
                     continue;
                 }
-                self.join(touched, &key, note, input.offset)?;
+                self.join_part(touched, &key, note, input.offset)?;
             }
-            outputs.extend(self.dead_letter(input.offset, unreadable));
+            batch.letters.extend(self.dead_letter(input.offset, unreadable));
         }
         let Some(told) = input.told else {
             return Ok(());
@@ -244,9 +261,9 @@ impl<S: Store> Task<S> {
             touched.look_at(&subject);
         }
         for (key, part) in told.parts {
-            self.join(touched, &key, part, input.offset)?;
+            self.join_part(touched, &key, part, input.offset)?;
         }
-        repositories.extend(told.repository);
+        batch.repositories.extend(told.repository);
         Ok(())
     }
 
@@ -284,7 +301,7 @@ impl<S: Store> Task<S> {
         })
     }
 
-    fn join(
+    fn join_part(
         &mut self,
         touched: &mut Touched,
         key: &Key,
