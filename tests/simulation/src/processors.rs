@@ -233,9 +233,7 @@ impl Processors {
                 let next = (running.next > before).then_some(running.next);
                 commit_first(&mut running.task, &mut log, next, reach)
             }
-            Some(Planted::StoreBeforeOutputs) => {
-                store_first(&mut running.task, &mut log, reach)
-            }
+            Some(Planted::StoreBeforeOutputs) => store_first(&mut running.task, &mut log, reach),
             _ => drive(&mut running.task, &mut log, reach),
         };
         match ended {

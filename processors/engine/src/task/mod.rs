@@ -249,7 +249,9 @@ impl<S: Store> Task<S> {
                 }
                 self.join_part(touched, &key, note, input.offset)?;
             }
-            batch.letters.extend(self.dead_letter(input.offset, unreadable));
+            batch
+                .letters
+                .extend(self.dead_letter(input.offset, unreadable));
         }
         let Some(told) = input.told else {
             return Ok(());
