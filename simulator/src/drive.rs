@@ -159,6 +159,8 @@ impl Driver {
 
     /// What was done so far.
     pub fn report(&self) -> DriveReport {
+        // Before the counts: where all is delivered, they are whole.
+        let all_delivered = self.shared.all_delivered.load(Ordering::SeqCst);
         let refusals = self
             .shared
             .refused
@@ -171,7 +173,7 @@ impl Driver {
             refusals,
             faults: lock(&self.shared.feed).channel.report().clone(),
             settled: self.settled(),
-            all_delivered: self.shared.all_delivered.load(Ordering::SeqCst),
+            all_delivered,
         }
     }
 
