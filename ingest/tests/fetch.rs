@@ -3,11 +3,11 @@
 mod support;
 
 use gapless_ingest::fetch::{
-    AnswerError, Batch, Clients, FetchError, ItemKey, Placed, Target, answer, fetch_item,
+    AnswerError, Batch, Clients, FetchError, Placed, ResourceKey, Target, answer, fetch_item,
 };
 use gapless_ingest::github::{Answer, GitHub, OctocrabGitHub, Paced, TransportError};
 use gapless_ingest::{Clock, Secret, SourceConfig, SystemClock};
-use gapless_schemas::{Event, ItemSnapshot, Refetch, Source, Timestamp};
+use gapless_schemas::{Event, ItemSnapshot, Refetch, Resource, Source, Timestamp};
 use gapless_simulator::truth::Explanation;
 use gapless_simulator::{ApiFaults, ApiServer, Feed, Options, SimulatedClock, World};
 use serde_json::Value;
@@ -26,11 +26,10 @@ fn small(seed: u64) -> Options {
     }
 }
 
-fn target(repository_id: u64, number: u32) -> Target {
+fn target(repository_id: u64) -> Target {
     Target {
         repository_id: repository_id as i64,
         repository: Some("o/told".into()),
-        number: i64::from(number),
         gap_ids: ["b".to_owned(), "a".to_owned()].into(),
     }
 }
@@ -51,7 +50,8 @@ async fn every_number_of_a_world_is_answered_as_the_truth_has_it() {
         let event = fetch_item(
             &github,
             &clock,
-            &target(pull.item.repository_id, pull.item.number),
+            &target(pull.item.repository_id),
+            pull.item.number.into(),
         )
         .await
         .unwrap();
@@ -75,7 +75,8 @@ async fn every_number_of_a_world_is_answered_as_the_truth_has_it() {
         let event = fetch_item(
             &github,
             &clock,
-            &target(issue.item.repository_id, issue.item.number),
+            &target(issue.item.repository_id),
+            issue.item.number.into(),
         )
         .await
         .unwrap();
@@ -90,7 +91,8 @@ async fn every_number_of_a_world_is_answered_as_the_truth_has_it() {
         let event = fetch_item(
             &github,
             &clock,
-            &target(explained.repository_id, explained.number),
+            &target(explained.repository_id),
+            explained.number.into(),
         )
         .await
         .unwrap();
@@ -123,9 +125,9 @@ async fn a_fault_in_any_request_gives_no_event_and_never_a_partial_one() {
     let truth = github.world.lock().unwrap().truth();
     let (mut failed, mut fetched) = (0, 0);
     for pull in truth.pull_requests.iter().take(60) {
-        let target = target(pull.item.repository_id, pull.item.number);
+        let target = target(pull.item.repository_id);
         loop {
-            match fetch_item(&github, &github.clock(), &target).await {
+            match fetch_item(&github, &github.clock(), &target, pull.item.number.into()).await {
                 Ok(event) => {
                     let found = snapshot(&event);
                     assert_eq!(found.reviews.unwrap().len(), pull.reviews.len());
@@ -176,9 +178,11 @@ async fn over_http_the_answers_are_the_same_and_no_redirect_is_followed() {
     let explained = truth.explained.iter();
     let explained = explained.map(|explained| (explained.repository_id, explained.number));
     for (repository_id, number) in pulls.chain(explained) {
-        let target = target(repository_id, number);
-        let ours = fetch_item(&here, &here.clock(), &target).await.unwrap();
-        let theirs = fetch_item(&there, &TestClock(clock.clone()), &target)
+        let (target, number) = (target(repository_id), i64::from(number));
+        let ours = fetch_item(&here, &here.clock(), &target, number)
+            .await
+            .unwrap();
+        let theirs = fetch_item(&there, &TestClock(clock.clone()), &target, number)
             .await
             .unwrap();
         let (ours, theirs) = (snapshot(&ours), snapshot(&theirs));
@@ -275,7 +279,7 @@ fn batch(number: i64) -> Batch {
             host: "github.com".into(),
             repository_id: 1,
             repository: Some("o/r".into()),
-            number,
+            resource: Resource::Item { number },
             reason: String::new(),
             issued_at: Timestamp::from_seconds(1),
             attempt: 1,
@@ -285,10 +289,10 @@ fn batch(number: i64) -> Batch {
         offset: 0,
     };
     Batch {
-        key: ItemKey {
+        key: ResourceKey {
             host: "github.com".into(),
             repository_id: 1,
-            number,
+            resource: Resource::Item { number },
         },
         commands: vec![command("g2"), command("g1")],
         waited_millis: 0,
@@ -331,7 +335,7 @@ async fn one_answer_names_the_gaps_of_all_commands_no_audits_and_a_refusal_is_an
 async fn while_our_clock_is_ahead_a_snapshot_is_dated_by_githubs() {
     let date = "Sat, 28 Mar 2020 17:06:38 GMT";
     let gone = Scripted(Mutex::new(vec![status(410, &[("date", date)])]));
-    let event = fetch_item(&gone, &SystemClock, &target(1, 7)).await;
+    let event = fetch_item(&gone, &SystemClock, &target(1), 7).await;
     let requested_at = event.unwrap().requested_at.unwrap();
     assert_eq!(requested_at.to_string(), "2020-03-28T17:06:38.999Z");
 }

@@ -12,7 +12,7 @@ use gapless_ingest::github::{Answer, GitHub, TransportError};
 use gapless_ingest::{
     AppendError, EventLog, KafkaConfig, KafkaLog, SystemClock, TopicError, ensure_topics,
 };
-use gapless_schemas::{Codec, Event, PayloadForm, Refetch, Source, Timestamp, Topics};
+use gapless_schemas::{Codec, Event, PayloadForm, Refetch, Resource, Source, Timestamp, Topics};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
@@ -421,7 +421,7 @@ async fn issue(config: &KafkaConfig, topics: &Topics, repository_id: i64, number
         host: "github.com".into(),
         repository_id,
         repository: None,
-        number,
+        resource: Resource::Item { number },
         reason: "a test".into(),
         issued_at: Timestamp::from_seconds(1),
         attempt: 1,

@@ -499,7 +499,7 @@ mod tests {
             host: "github.com".into(),
             repository_id: 1,
             repository: None,
-            number: 2,
+            resource: crate::Resource::Item { number: 2 },
             reason: "why".into(),
             issued_at: Timestamp::from_seconds(3),
             attempt: 1,

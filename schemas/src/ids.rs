@@ -5,7 +5,7 @@
 //! delivery GUID is not covered by GitHub's signature, hence it is bound to the body's hash: a
 //! forged GUID cannot stand in for another delivery.
 
-use crate::Timestamp;
+use crate::{Question, Timestamp};
 use sha2::{Digest, Sha256};
 
 /// Id of a webhook delivery: host, delivery GUID and body. A redelivery has the same id.
@@ -31,18 +31,24 @@ pub fn answer_event_id(
     )
 }
 
-/// Id of a gap: what asks (`detector`), of what (`subject`, a key), on which evidence, and how
-/// many times the same question had been closed before. Detecting once more after a crash gives
-/// the same id; the same loss a second time gives a new one.
-pub fn gap_id(detector: &str, subject: &str, evidence: &str, occurrence: u32) -> String {
+/// Id of a gap: who asks (`subject`, a key), what, and how many times the same question had been
+/// closed before. Detecting once more after a crash gives the same id; the same loss a second time
+/// gives a new one. The words that the question is told in are no part of it.
+pub fn gap_id(subject: &str, question: &Question, occurrence: u32) -> String {
+    of_question("gap", subject, question, occurrence)
+}
+
+/// Id of an audit, which opens no gap. Not that of the gap which its question may become: the gap's
+/// first command would pass for the audit's, which waits until no gap asks.
+pub fn audit_id(subject: &str, question: &Question, occurrence: u32) -> String {
+    of_question("audit", subject, question, occurrence)
+}
+
+fn of_question(domain: &str, subject: &str, question: &Question, occurrence: u32) -> String {
+    let question = serde_json::to_vec(question).expect("strings and numbers have a JSON form");
     id(
-        "gap",
-        &[
-            detector.as_bytes(),
-            subject.as_bytes(),
-            evidence.as_bytes(),
-            &occurrence.to_be_bytes(),
-        ],
+        domain,
+        &[subject.as_bytes(), &question, &occurrence.to_be_bytes()],
     )
 }
 
@@ -103,13 +109,9 @@ mod tests {
     #[test]
     fn ids_never_change_between_releases() {
         assert_eq!(webhook_event_id("github.com", "g", b"{}").len(), 32);
-        assert_eq!(
-            gap_id("number_space", "github.com/1", "7", 0),
-            gap_id("number_space", "github.com/1", "7", 0)
-        );
-        assert_ne!(
-            gap_id("number_space", "github.com/1", "7", 0),
-            gap_id("number_space", "github.com/1", "7", 1)
-        );
+        let seventh = Question::MissingNumber { number: 7 };
+        let subject = "ledger/github.com/1/0";
+        assert_ne!(gap_id(subject, &seventh, 0), gap_id(subject, &seventh, 1));
+        assert_ne!(gap_id(subject, &seventh, 0), audit_id(subject, &seventh, 0));
     }
 }

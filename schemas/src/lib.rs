@@ -10,6 +10,7 @@ mod event;
 mod event_datum;
 pub mod ids;
 mod named;
+mod question;
 mod refetch;
 mod releases;
 mod state;
@@ -23,6 +24,7 @@ pub use event::{
     Event, GAPS_HEADER, IssuesListing, ItemSnapshot, ListingKind, PayloadForm, RepositorySnapshot,
     SnapshotKind, Source,
 };
+pub use question::{Contested, NoResource, Question, Resource};
 pub use refetch::{Refetch, Urgency};
 pub use releases::Release;
 pub use state::{

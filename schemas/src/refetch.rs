@@ -1,5 +1,5 @@
-use crate::Timestamp;
 use crate::named::named;
+use crate::{Resource, Timestamp};
 use serde::{Deserialize, Serialize};
 
 named! {
@@ -28,8 +28,8 @@ pub struct Refetch {
     pub repository_id: i64,
     /// Repository's full name as last told; the fetcher asks by id where a name no longer answers.
     pub repository: Option<String>,
-    /// Number of the issue or pull request to fetch, or [`Refetch::THE_REPOSITORY`].
-    pub number: i64,
+    /// What to fetch.
+    pub resource: Resource,
     /// Why, in words.
     pub reason: String,
     /// When it was issued, by the log's clock: an answer must have been requested after this.
@@ -38,9 +38,4 @@ pub struct Refetch {
     pub attempt: i32,
     /// How soon it is answered: gaps before audits.
     pub urgency: Urgency,
-}
-
-impl Refetch {
-    /// The number that no item has: the repository itself is to be fetched.
-    pub const THE_REPOSITORY: i64 = 0;
 }

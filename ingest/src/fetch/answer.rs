@@ -1,12 +1,12 @@
 //! One batch of commands, answered: fetch, then append.
 
-use super::item::{FetchError, Target, fetch, owner_of};
+use super::item::{self, FetchError, Target, owner_of};
 use super::queue::{Batch, Patience};
 use super::repository;
 use crate::clock::Clock;
 use crate::github::GitHub;
 use crate::log::{AppendError, Appended, EventLog};
-use gapless_schemas::Refetch;
+use gapless_schemas::Resource;
 
 /// Why a batch is not answered yet. Its commands stay.
 #[derive(Debug, thiserror::Error)]
@@ -53,14 +53,13 @@ pub async fn answer<G: GitHub>(
     let target = Target {
         repository_id: batch.key.repository_id,
         repository: batch.repository().map(str::to_owned),
-        number: batch.key.number,
         gap_ids: batch.gap_ids(),
     };
     let (mut unseen, mut failed) = (None, None);
     for github in clients {
-        let fetched = match target.number {
-            Refetch::THE_REPOSITORY => repository::fetch(*github, clock, &target).await,
-            _ => fetch(*github, clock, &target).await,
+        let fetched = match batch.key.resource {
+            Resource::Repository => repository::fetch(*github, clock, &target).await,
+            Resource::Item { number } => item::fetch(*github, clock, &target, number).await,
         };
         match fetched {
             Ok((404, event)) => drop(unseen.get_or_insert(event)),

@@ -23,15 +23,13 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What to ask for, and on whose behalf.
+/// Which repository to ask about, and on whose behalf.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Repository id.
     pub repository_id: i64,
     /// Its full name as last told, for the event of an answer that tells none.
     pub repository: Option<String>,
-    /// Number of the issue or pull request; [`gapless_schemas::Refetch::THE_REPOSITORY`]: none of them.
-    pub number: i64,
     /// The gaps that ask; none where nobody did.
     pub gap_ids: BTreeSet<String>,
 }
@@ -89,7 +87,7 @@ struct IssueLook {
 /// A payload above this could exceed what the log takes: see [`super::slim`].
 const PAYLOAD_MAX_BYTES: usize = 24 * 1024 * 1024;
 
-/// Asks for the item, and where it is there, for its pull request, all reviews and the whole
+/// Asks for item `number`, and where it is there, for its pull request, all reviews and the whole
 /// timeline. Returns the event to append.
 ///
 /// # Errors
@@ -98,8 +96,9 @@ pub async fn fetch_item(
     github: &impl GitHub,
     clock: &impl Clock,
     target: &Target,
+    number: i64,
 ) -> Result<Event, FetchError> {
-    Ok(fetch(github, clock, target).await?.1)
+    Ok(fetch(github, clock, target, number).await?.1)
 }
 
 /// The same, with the status that the event tells.
@@ -107,8 +106,9 @@ pub(super) async fn fetch(
     github: &impl GitHub,
     clock: &impl Clock,
     target: &Target,
+    number: i64,
 ) -> Result<(u16, Event), FetchError> {
-    let (id, number) = (target.repository_id, target.number);
+    let id = target.repository_id;
     let path = format!("/repositories/{id}/issues/{number}");
     let began_at = clock.now();
     let answer = github.get(&path).await?;
@@ -148,7 +148,7 @@ pub(super) async fn fetch(
     let event = event(
         github,
         clock,
-        target,
+        (target, number),
         &path,
         requested_at,
         &answer,
@@ -162,7 +162,7 @@ pub(super) async fn fetch(
 fn event(
     github: &impl GitHub,
     clock: &impl Clock,
-    target: &Target,
+    (target, number): (&Target, i64),
     path: &str,
     requested_at: Timestamp,
     answer: &Answer,
@@ -197,7 +197,7 @@ fn event(
         owner_id: None,
         repository,
         repository_id: Some(target.repository_id),
-        number: Some(target.number),
+        number: Some(number),
         hook_target_id: None,
         occurred_at: updated_at.and_then(|text| text.parse().ok()),
         first_delivered_at: None,

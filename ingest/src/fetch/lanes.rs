@@ -108,7 +108,7 @@ impl Lanes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gapless_schemas::{Refetch, Urgency};
+    use gapless_schemas::{Refetch, Resource, Urgency};
 
     fn command(host: &str, number: i64) -> Placed {
         Placed {
@@ -118,7 +118,7 @@ mod tests {
                 host: host.into(),
                 repository_id: 1,
                 repository: None,
-                number,
+                resource: Resource::Item { number },
                 reason: String::new(),
                 issued_at: Timestamp::from_millis(0),
                 attempt: 1,

@@ -16,5 +16,5 @@ mod worker;
 pub use answer::{AnswerError, Clients, answer};
 pub use item::{FetchError, Target, fetch_item};
 pub use metrics::FetchMetrics;
-pub use queue::{Batch, ItemKey, Left, Patience, Placed, Queue, QueueTimes};
+pub use queue::{Batch, Left, Patience, Placed, Queue, QueueTimes, ResourceKey};
 pub use worker::{WorkerError, WorkerOptions, run_refetch_worker};

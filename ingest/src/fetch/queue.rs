@@ -18,7 +18,7 @@
 //! Every operation takes a time that grows with the logarithm of what waits, and with the number
 //! of commands of the one item that it touches.
 
-use gapless_schemas::{Refetch, Timestamp, Urgency};
+use gapless_schemas::{Refetch, Resource, Timestamp, Urgency};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Windows and waits, in milliseconds.
@@ -57,15 +57,15 @@ pub enum Patience {
     Long,
 }
 
-/// The item that commands are about.
+/// The resource that commands ask for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ItemKey {
+pub struct ResourceKey {
     /// GitHub host.
     pub host: String,
     /// Repository id.
     pub repository_id: i64,
-    /// Number of the issue or pull request.
-    pub number: i64,
+    /// What is asked for.
+    pub resource: Resource,
 }
 
 /// A command, and where in its topic it stands.
@@ -83,7 +83,7 @@ pub struct Placed {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     /// The item.
-    pub key: ItemKey,
+    pub key: ResourceKey,
     /// The commands, in the order in which they came.
     pub commands: Vec<Placed>,
     /// How long it waited after the last time that answering failed, in milliseconds; 0: it has
@@ -130,13 +130,13 @@ impl Waiting {
 pub struct Queue {
     times: QueueTimes,
     items_max: usize,
-    waiting: BTreeMap<ItemKey, Waiting>,
+    waiting: BTreeMap<ResourceKey, Waiting>,
     /// The items that a gap asks for, by when they are due.
-    gaps: BTreeSet<(Timestamp, ItemKey)>,
+    gaps: BTreeSet<(Timestamp, ResourceKey)>,
     /// The others.
-    audits: BTreeSet<(Timestamp, ItemKey)>,
+    audits: BTreeSet<(Timestamp, ResourceKey)>,
     /// The item of each command that waits, by the command's id.
-    items: HashMap<String, ItemKey>,
+    items: HashMap<String, ResourceKey>,
 }
 
 impl Queue {
@@ -174,7 +174,7 @@ impl Queue {
 
     /// Takes a command. Gives back what needs no answer any more: see [`Left`].
     pub fn add(&mut self, placed: Placed, now: Timestamp) -> Vec<Left> {
-        let key = ItemKey::of(&placed.command);
+        let key = ResourceKey::of(&placed.command);
         if self.items.contains_key(&placed.command.command_id) {
             return vec![Left::Repeated(placed)];
         }
@@ -214,7 +214,7 @@ impl Queue {
 
     /// Changes an item, which is new where it does not wait yet, and keeps its place in the order.
     /// One that is left without commands is forgotten.
-    fn change(&mut self, key: ItemKey, now: Timestamp, change: impl FnOnce(&mut Waiting)) {
+    fn change(&mut self, key: ResourceKey, now: Timestamp, change: impl FnOnce(&mut Waiting)) {
         let mut item = self.remove(&key).unwrap_or_else(|| Waiting {
             first_at: now,
             due_at: now,
@@ -230,14 +230,14 @@ impl Queue {
         self.waiting.insert(key, item);
     }
 
-    fn order(&mut self, urgency: Urgency) -> &mut BTreeSet<(Timestamp, ItemKey)> {
+    fn order(&mut self, urgency: Urgency) -> &mut BTreeSet<(Timestamp, ResourceKey)> {
         match urgency {
             Urgency::Gap => &mut self.gaps,
             Urgency::Audit => &mut self.audits,
         }
     }
 
-    fn remove(&mut self, key: &ItemKey) -> Option<Waiting> {
+    fn remove(&mut self, key: &ResourceKey) -> Option<Waiting> {
         let item = self.waiting.remove(key)?;
         let place = (item.due_at, key.clone());
         self.order(item.urgency()).remove(&place);
@@ -245,7 +245,7 @@ impl Queue {
     }
 
     /// Takes out an item with all its commands.
-    fn take(&mut self, key: ItemKey) -> Option<Batch> {
+    fn take(&mut self, key: ResourceKey) -> Option<Batch> {
         let item = self.remove(&key)?;
         for placed in &item.commands {
             self.items.remove(&placed.command.command_id);
@@ -273,11 +273,11 @@ impl Queue {
     /// Takes out items whose windows have ended, at most `count`: gaps first, and the longest
     /// waiting first among each.
     pub fn due(&mut self, now: Timestamp, count: usize) -> Vec<Batch> {
-        let ended = |(due_at, _): &&(Timestamp, ItemKey)| *due_at <= now;
+        let ended = |(due_at, _): &&(Timestamp, ResourceKey)| *due_at <= now;
         let gaps = self.gaps.iter().take_while(ended);
         let audits = self.audits.iter().take_while(ended);
         let due = gaps.chain(audits).take(count);
-        let keys: Vec<ItemKey> = due.map(|(_, key)| key.clone()).collect();
+        let keys: Vec<ResourceKey> = due.map(|(_, key)| key.clone()).collect();
         keys.into_iter().filter_map(|key| self.take(key)).collect()
     }
 
@@ -311,12 +311,12 @@ impl Queue {
     }
 }
 
-impl ItemKey {
+impl ResourceKey {
     fn of(command: &Refetch) -> Self {
         Self {
             host: command.host.clone(),
             repository_id: command.repository_id,
-            number: command.number,
+            resource: command.resource,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What an entity is, and the list of them: adding one is a folder and a line here.
 
-use crate::detect::Question;
+use crate::detect::Asked;
 use crate::law::Join;
 use crate::payload::{Odd, OddRow, Payload};
 use gapless_schemas::{Event, Gap, Issue, LedgerBlock, PullRequest, Repository, StateTopic};
@@ -122,7 +122,7 @@ pub trait Entity: Join + Default + Sized {
     }
 
     /// What the state cannot answer.
-    fn questions(&self, key: &Key) -> Vec<Question>;
+    fn questions(&self, key: &Key) -> Vec<Asked>;
 
     /// This state as one of the list.
     fn into_state(self) -> State;
@@ -177,7 +177,7 @@ macro_rules! entities {
             }
 
             /// See [`Entity::questions`].
-            pub fn questions(&self, key: &Key) -> Vec<Question> {
+            pub fn questions(&self, key: &Key) -> Vec<Asked> {
                 match self { $(Self::$name(state) => state.questions(key)),* }
             }
         }

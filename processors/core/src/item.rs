@@ -11,7 +11,8 @@ use crate::payload::{
 use crate::presence::{FOR_EVER, PresenceEvidence};
 use compact_str::CompactString;
 use gapless_schemas::{
-    Account, Detector, Event, NameKind, Presence, Source, Timestamp, Transition, TransitionKind,
+    Account, Contested, Event, NameKind, Presence, Question, Resource, Source, Timestamp,
+    Transition, TransitionKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -484,26 +485,19 @@ impl Item {
     /// What this state cannot answer, beside what the number space asks. Nothing is asked about an
     /// item that is not there.
     pub(crate) fn questions(&self, number: i64, draft: Option<bool>) -> Questions {
-        let mut questions = Questions::about(number);
+        let mut questions = Questions::about(Resource::Item { number });
         if self.presence() != Presence::Alive {
             return questions;
         }
         if let Some(listed_at) = self.unheard_change() {
-            let heard = self.heard_at.0.map_or_else(
-                || "all that was heard of it".to_owned(),
-                |at| at.to_string(),
-            );
-            questions.ask(
-                Detector::Clock,
-                listed_at,
-                format!("GitHub lists a change later than {heard}"),
-            );
+            let heard_at = self.heard_at.0;
+            questions.ask(listed_at, Question::UnheardChange { heard_at });
         }
         questions.ask_contested(&[
-            ("its headline", self.headline.contested()),
-            ("labels", self.labels.contested()),
-            ("assignees", self.assignees.contested()),
-            ("the number of comments", self.comments.contested()),
+            (Contested::Headline, self.headline.contested()),
+            (Contested::Labels, self.labels.contested()),
+            (Contested::Assignees, self.assignees.contested()),
+            (Contested::Comments, self.comments.contested()),
         ]);
         let mut turns = self.turns(draft);
         if let (Some(state), _) = self.state(&turns) {
@@ -519,29 +513,19 @@ impl Item {
                     .updated_at()
                     .is_none_or(|at| !self.lifecycle.proves(at)),
             });
-            if let Some(Impossibility { at, evidence, .. }) = standing {
-                questions.ask(Detector::ImpossibleTransition, at, evidence);
+            if let Some(Impossibility { at, question, .. }) = standing {
+                questions.ask(at, question);
             }
         }
         questions
     }
 
     /// Asks for an audit, where nothing else is asked and only webhooks tell what happened last.
-    ///
-    /// The evidence names the last timeline, not the last change: an item that changes every day
-    /// asks the same question every day, and its turn comes.
     pub(crate) fn audit(&self, questions: &mut Questions) {
         let unproven = self.updated_at().filter(|at| !self.lifecycle.proves(*at));
         if let (Some(at), Presence::Alive) = (unproven, self.presence()) {
-            let since = match self.lifecycle.read_at() {
-                Some(read_at) => format!("since its timeline of {read_at}"),
-                None => "of all its time".to_owned(),
-            };
-            questions.audit(
-                Detector::UnprovenHistory,
-                at,
-                format!("webhooks and listings alone tell {since}"),
-            );
+            let read_at = self.lifecycle.read_at();
+            questions.audit(at, Question::UnprovenHistory { read_at });
         }
     }
 }

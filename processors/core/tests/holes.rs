@@ -1,7 +1,7 @@
 //! Cases that simulations and reviews found, each as small as it gets.
 
 use gapless_core::{Key, Kind, Record, State, lift, lift_unreadable};
-use gapless_schemas::{Detector, Event, PayloadForm, Presence, Source, Timestamp, Urgency, ids};
+use gapless_schemas::{Detector, Event, PayloadForm, Presence, Question, Resource, Source, Timestamp, Urgency, ids};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::slice;
@@ -66,7 +66,10 @@ fn asked(events: &[Event]) -> Vec<Detector> {
         }
     }
     let questions = state.questions(&key);
-    questions.iter().map(|question| question.detector).collect()
+    questions
+        .iter()
+        .map(|asked| asked.question.detector())
+        .collect()
 }
 
 #[test]
@@ -119,8 +122,8 @@ fn joined(events: &[Event]) -> BTreeMap<Key, State> {
 fn gaps(events: &[Event]) -> Vec<(Detector, i64)> {
     let states = joined(events);
     let questions = states.iter().flat_map(|(key, state)| state.questions(key));
-    let gaps = questions.filter(|question| question.urgency == Urgency::Gap);
-    gaps.map(|question| (question.detector, question.number.unwrap()))
+    let gaps = questions.filter(|asked| asked.urgency == Urgency::Gap);
+    gaps.map(|asked| (asked.question.detector(), asked.resource.number().unwrap()))
         .collect()
 }
 
@@ -382,15 +385,15 @@ fn a_404_of_a_time_before_a_listing_that_lacks_the_number_is_audited_until_anoth
         event.number = Some(1);
         event
     };
-    let audited = |events: &[Event]| -> Vec<String> {
+    let audited = |events: &[Event]| -> Vec<Question> {
         let states = joined(events).into_iter();
         let ledgers = states.filter(|(key, _)| key.kind == Kind::Ledger);
         let questions = ledgers.flat_map(|(key, state)| state.questions(&key));
-        let questions = questions.filter(|question| {
-            assert_eq!(question.urgency, Urgency::Audit);
-            question.number == Some(1)
+        let questions = questions.filter(|asked| {
+            assert_eq!(asked.urgency, Urgency::Audit);
+            asked.resource == Resource::Item { number: 1 }
         });
-        questions.map(|question| question.evidence).collect()
+        questions.map(|asked| asked.question).collect()
     };
     let listed = |at: &str| listing_of_everything(at, &[], &[]);
     let first = vec![
@@ -411,7 +414,7 @@ fn a_404_of_a_time_before_a_listing_that_lacks_the_number_is_audited_until_anoth
     ] {
         assert!(audited(&with(&[restored.clone(), end])).is_empty());
     }
-    // An answer that left it open is asked for anew after the next listing, under words of its own.
+    // An answer that left it open is asked for anew after the next listing, as a question of its own.
     let hidden = answer("2025-01-03T13:00:00Z", 404);
     let again = audited(&with(&[hidden, listed("2025-01-04T12:00:00Z")]));
     assert!(again.len() == 1 && again != asked, "{again:?}");

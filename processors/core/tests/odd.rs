@@ -374,7 +374,7 @@ fn unread(events: &[Event]) -> bool {
         }
     }
     let questions = states.iter().flat_map(|(key, state)| state.questions(key));
-    let mut questions = questions.map(|question| (question.detector, question.number));
+    let mut questions = questions.map(|asked| (asked.question.detector(), asked.resource.number()));
     questions.any(|question| question == (Detector::DeadLetter, Some(7)))
 }
 

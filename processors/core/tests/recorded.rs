@@ -334,8 +334,8 @@ fn compare(with_answers: bool) -> Option<Compared> {
                 found_by: polled
                     .questions(key)
                     .iter()
-                    .filter(|question| question.urgency == Urgency::Gap)
-                    .map(|question| question.detector.name())
+                    .filter(|asked| asked.urgency == Urgency::Gap)
+                    .map(|asked| asked.question.detector().name())
                     .collect(),
             });
         }

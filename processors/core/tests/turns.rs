@@ -157,7 +157,7 @@ fn asks(events: &[Event]) -> bool {
     let (key, state) = told(events, Kind::PullRequest);
     let asked = |detector| {
         let mut questions = state.questions(&key).into_iter();
-        questions.any(|question| question.detector == detector)
+        questions.any(|asked| asked.question.detector() == detector)
     };
     asked(Detector::ImpossibleTransition) || asked(Detector::ContestedSecond)
 }
@@ -461,7 +461,7 @@ fn an_issue_that_a_bot_closes_again_was_closed_twice() {
     let asked: BTreeSet<&str> = state
         .questions(&key)
         .iter()
-        .map(|question| question.detector.name())
+        .map(|asked| asked.question.detector().name())
         .collect();
     assert_eq!(asked, BTreeSet::from(["unproven_history"]));
 }

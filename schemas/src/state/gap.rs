@@ -1,5 +1,5 @@
-use crate::Timestamp;
 use crate::named::named;
+use crate::{Question, Resource, Timestamp};
 use serde::{Deserialize, Serialize};
 
 named! {
@@ -51,7 +51,7 @@ pub struct Gap {
     pub detector: Detector,
     /// Number of the issue or pull request in question, where it is about one.
     pub number: Option<i64>,
-    /// What shows that something is missing, in words.
+    /// What shows that something is missing, in words: its question, rendered.
     pub evidence: String,
     /// When the missing fact happened, at the latest: decides the day whose completeness it lowers.
     pub since: Timestamp,
@@ -78,12 +78,10 @@ pub enum GapEvent {
         gap_id: String,
         /// Key of the entity whose state asks.
         subject: String,
-        /// See [`Gap::detector`].
-        detector: Detector,
-        /// See [`Gap::number`].
-        number: Option<i64>,
-        /// See [`Gap::evidence`].
-        evidence: String,
+        /// What is asked.
+        question: Question,
+        /// What would answer it.
+        resource: Resource,
         /// See [`Gap::since`].
         since: Timestamp,
         /// See [`Gap::opened_at`].

@@ -1,5 +1,5 @@
 //! Examples of a schema, made from the schema itself: one with every field filled for each name of
-//! its longest closed list (a field's `names`), and one with everything that may be left out left
+//! its longest list of texts (a field's `names`, all it can be, or `examples` of it), and one with everything that may be left out left
 //! out.
 
 use apache_avro::Schema;
@@ -109,7 +109,8 @@ impl Maker<'_> {
 
 /// The closed list of names that the values of this field are taken from.
 fn names(field: &RecordField) -> Vec<String> {
-    let names = field.custom_attributes.get("names");
+    let attributes = &field.custom_attributes;
+    let names = attributes.get("names").or(attributes.get("examples"));
     names
         .map(|names| serde_json::from_value(names.clone()).expect("names are a list of texts"))
         .unwrap_or_default()

@@ -17,7 +17,7 @@ fn command(id: &str, number: i64) -> Placed {
             host: "github.com".into(),
             repository_id: 1,
             repository: Some("o/r".into()),
-            number,
+            resource: Resource::Item { number },
             reason: String::new(),
             issued_at: Timestamp::from_millis(0),
             attempt: 1,

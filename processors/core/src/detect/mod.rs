@@ -1,7 +1,7 @@
 //! Detectors: what a state cannot answer is a question; a question that stands after its grace is
 //! a gap, and a gap asks GitHub until it is closed.
 //!
-//! States ask ([`Question`], derived by pure functions of one joined state), [`Watch`] remembers
+//! States ask ([`Asked`], derived by pure functions of one joined state), [`Watch`] remembers
 //! since when, and [`decide`] turns both and the time into [`Decision`]s. The time is the *log's
 //! clock*: the greatest `received_at` seen in the partition. So a consumer that lags opens no gap
 //! for events that wait in the log before it, whatever the wall clock says; polls append events
@@ -15,6 +15,6 @@ mod question;
 mod watch;
 
 pub use gapless_schemas::Urgency;
-pub use question::Question;
+pub use question::Asked;
 pub(crate) use question::{Questions, is_history};
 pub use watch::{Decision, Patience, Watch, decide};

@@ -1,16 +1,13 @@
 use crate::law::Stamp;
-use gapless_schemas::{Detector, Timestamp, Urgency};
+use gapless_schemas::{Contested, Question, Resource, Timestamp, Urgency};
 
-/// Something that a state cannot answer.
+/// A question, as a state asks it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// Who asks.
-    pub detector: Detector,
-    /// Number of the item in question; none: the repository itself.
-    pub number: Option<i64>,
-    /// What shows that something is missing. It is part of the question's identity, so it names
-    /// nothing that moves while the question stands: grace would begin anew each time.
-    pub evidence: String,
+pub struct Asked {
+    /// What is asked: its identity, together with who asks.
+    pub question: Question,
+    /// What would answer it.
+    pub resource: Resource,
     /// When the missing fact happened, at the latest.
     pub since: Timestamp,
     /// What becomes of it.
@@ -27,61 +24,52 @@ pub(crate) fn is_history(created_at: Timestamp, first_heard_at: Timestamp) -> bo
     created_at.plus_seconds(HISTORY_SECONDS) < first_heard_at
 }
 
-/// The questions about one item, or about a repository itself.
+/// The questions that one resource would answer.
 #[derive(Debug)]
 pub(crate) struct Questions {
-    number: Option<i64>,
-    asked: Vec<Question>,
+    resource: Resource,
+    asked: Vec<Asked>,
 }
 
 impl Questions {
-    pub(crate) fn about(number: i64) -> Self {
+    pub(crate) fn about(resource: Resource) -> Self {
         Self {
-            number: Some(number),
-            asked: Vec::new(),
-        }
-    }
-
-    pub(crate) fn about_the_repository() -> Self {
-        Self {
-            number: None,
+            resource,
             asked: Vec::new(),
         }
     }
 
     /// Something is missing.
-    pub(crate) fn ask(&mut self, detector: Detector, since: Timestamp, evidence: String) {
-        self.add(detector, since, evidence, Urgency::Gap);
+    pub(crate) fn ask(&mut self, since: Timestamp, question: Question) {
+        self.add(since, question, Urgency::Gap);
     }
 
     /// The first of these registers in which deliveries of one second differ.
-    pub(crate) fn ask_contested(&mut self, registers: &[(&str, Option<Stamp>)]) {
-        let contested = registers.iter();
-        let mut contested = contested.filter_map(|(what, stamp)| Some((what, (*stamp)?)));
-        if let Some((what, stamp)) = contested.next() {
-            let at = stamp.entity_time;
-            let evidence = format!("deliveries of {at} differ in {what}");
-            self.ask(Detector::ContestedSecond, at, evidence);
+    pub(crate) fn ask_contested(&mut self, registers: &[(Contested, Option<Stamp>)]) {
+        let mut contested = registers
+            .iter()
+            .filter_map(|(what, stamp)| Some((*what, (*stamp)?.entity_time)));
+        if let Some((what, at)) = contested.next() {
+            self.ask(at, Question::Contested { what, at });
         }
     }
 
     /// Nothing shows that something is missing. Not asked beside other questions: their answer
     /// answers this too.
-    pub(crate) fn audit(&mut self, detector: Detector, since: Timestamp, evidence: String) {
+    pub(crate) fn audit(&mut self, since: Timestamp, question: Question) {
         if self.asked.is_empty() {
-            self.add(detector, since, evidence, Urgency::Audit);
+            self.add(since, question, Urgency::Audit);
         }
     }
 
-    pub(crate) fn into_vec(self) -> Vec<Question> {
+    pub(crate) fn into_vec(self) -> Vec<Asked> {
         self.asked
     }
 
-    fn add(&mut self, detector: Detector, since: Timestamp, evidence: String, urgency: Urgency) {
-        self.asked.push(Question {
-            detector,
-            number: self.number,
-            evidence,
+    fn add(&mut self, since: Timestamp, question: Question, urgency: Urgency) {
+        self.asked.push(Asked {
+            question,
+            resource: self.resource,
             since,
             urgency,
         });

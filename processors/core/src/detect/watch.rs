@@ -1,5 +1,5 @@
-use super::Question;
-use gapless_schemas::{Detector, GapEvent, Refetch, Timestamp, Urgency, ids};
+use super::Asked;
+use gapless_schemas::{GapEvent, Question, Resource, Timestamp, Urgency, ids};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,9 +71,7 @@ pub struct Watch {
 /// A question that was asked, and is asked still as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Standing {
-    detector: Detector,
-    /// With the detector, the question's identity.
-    evidence: String,
+    question: Question,
     noticed_at: Timestamp,
     /// When something is to be done about it next.
     due_at: Timestamp,
@@ -88,13 +86,12 @@ struct Standing {
 }
 
 impl Standing {
-    fn new(question: &Question, noticed_at: Timestamp, patience: &Patience) -> Self {
+    fn new(asked: &Asked, noticed_at: Timestamp, patience: &Patience) -> Self {
         Self {
-            detector: question.detector,
-            evidence: question.evidence.clone(),
+            question: asked.question.clone(),
             noticed_at,
-            due_at: noticed_at.plus_seconds(patience.grace(question.urgency)),
-            urgency: question.urgency,
+            due_at: noticed_at.plus_seconds(patience.grace(asked.urgency)),
+            urgency: asked.urgency,
             gaps: Vec::new(),
             attempts: 0,
         }
@@ -102,11 +99,11 @@ impl Standing {
 
     /// The id of the question's gap after so many were closed.
     fn gap_id(&self, subject: &str, closed: u32) -> String {
-        ids::gap_id(self.detector.name(), subject, &self.evidence, closed)
+        ids::gap_id(subject, &self.question, closed)
     }
 
-    fn is(&self, question: &Question) -> bool {
-        (self.detector, &self.evidence) == (question.detector, &question.evidence)
+    fn is(&self, asked: &Asked) -> bool {
+        self.question == asked.question
     }
 
     /// When an audit's item will have been quiet for long enough, if it is not yet.
@@ -123,16 +120,16 @@ impl Standing {
 pub enum Decision {
     /// Append this gap event.
     Append(GapEvent),
-    /// Issue a command to fetch item `number`, or the repository itself.
+    /// Issue a command to fetch this.
     Ask {
         /// See [`gapless_schemas::Refetch::command_id`].
         command_id: String,
         /// The gap, or the audit's own id.
         gap_id: String,
-        /// Which item; 0: the repository itself.
-        number: i64,
-        /// Why, in words.
-        reason: String,
+        /// What to fetch.
+        resource: Resource,
+        /// Why.
+        question: Question,
         /// From 1.
         attempt: u32,
         /// Whether a gap asks, or an audit.
@@ -152,25 +149,25 @@ impl Watch {
     }
 
     /// Whether exactly these questions stand already, and nothing is due about them.
-    pub fn has_nothing_to_do(&self, questions: &[Question], now: Timestamp) -> bool {
+    pub fn has_nothing_to_do(&self, questions: &[Asked], now: Timestamp) -> bool {
         let known = |standing: &Standing| {
             now < standing.due_at
                 && questions
                     .iter()
-                    .any(|question| standing.is(question) && standing.urgency == question.urgency)
+                    .any(|asked| standing.is(asked) && standing.urgency == asked.urgency)
         };
         self.standing.len() == questions.len() && self.standing.iter().all(known)
     }
 
     /// Takes note of questions without deciding anything: for events below the group's offset, whose
     /// decisions are in the log already.
-    pub fn notice(&mut self, questions: &[Question], now: Timestamp, patience: &Patience) {
-        for question in questions {
-            let mut new = Standing::new(question, now, patience);
-            let known = self.standing.iter_mut().find(|known| known.is(question));
+    pub fn notice(&mut self, questions: &[Asked], now: Timestamp, patience: &Patience) {
+        for asked in questions {
+            let mut new = Standing::new(asked, now, patience);
+            let known = self.standing.iter_mut().find(|known| known.is(asked));
             match known {
                 None => self.standing.push(new),
-                Some(known) if known.urgency != question.urgency => {
+                Some(known) if known.urgency != asked.urgency => {
                     new.gaps = std::mem::take(&mut known.gaps);
                     *known = new;
                 }
@@ -185,9 +182,8 @@ impl Watch {
         match event {
             GapEvent::Opened {
                 gap_id,
-                detector,
-                number,
-                evidence,
+                question,
+                resource,
                 since,
                 at,
                 ..
@@ -195,15 +191,14 @@ impl Watch {
                 if self.closing.contains(gap_id) {
                     return;
                 }
-                let question = Question {
-                    detector: *detector,
-                    number: *number,
-                    evidence: evidence.clone(),
+                let asked = Asked {
+                    question: question.clone(),
+                    resource: *resource,
                     since: *since,
                     urgency: Urgency::Gap,
                 };
-                self.notice(std::slice::from_ref(&question), *at, patience);
-                let standing = self.standing.iter_mut().find(|known| known.is(&question));
+                self.notice(std::slice::from_ref(&asked), *at, patience);
+                let standing = self.standing.iter_mut().find(|known| known.is(&asked));
                 if let Some(standing) = standing.filter(|known| !known.gaps.contains(gap_id)) {
                     standing.gaps.push(gap_id.clone());
                 }
@@ -238,12 +233,12 @@ impl Watch {
 pub fn decide(
     watch: &mut Watch,
     subject: &str,
-    questions: &[Question],
+    questions: &[Asked],
     now: Timestamp,
     patience: &Patience,
 ) -> Vec<Decision> {
     let mut decisions = Vec::new();
-    let stands = |standing: &Standing| questions.iter().any(|question| standing.is(question));
+    let stands = |standing: &Standing| questions.iter().any(|asked| standing.is(asked));
     let known = std::mem::take(&mut watch.standing);
     let (standing, over) = known.into_iter().partition(stands);
     watch.standing = standing;
@@ -260,49 +255,45 @@ pub fn decide(
         }
     }
     watch.notice(questions, now, patience);
-    for question in questions {
-        let is_due = |standing: &&mut Standing| standing.is(question) && now >= standing.due_at;
+    for asked in questions {
+        let is_due = |standing: &&mut Standing| standing.is(asked) && now >= standing.due_at;
         let Some(standing) = watch.standing.iter_mut().find(is_due) else {
             continue;
         };
-        if let Some(quiet_at) = standing.quiet_at(question.since, now, patience) {
+        if let Some(quiet_at) = standing.quiet_at(asked.since, now, patience) {
             standing.due_at = quiet_at;
             continue;
         }
-        let (detector, evidence) = (question.detector.name(), &question.evidence);
         let known = standing.gaps.first().cloned();
         let gap_id = known.clone().unwrap_or_else(|| {
             let first = standing.gap_id(subject, 0);
             let closed = watch.closed.get(&first).copied().unwrap_or_default();
-            match question.urgency {
+            match asked.urgency {
                 Urgency::Gap => standing.gap_id(subject, closed),
-                // Not that of the gap which its question may become: the gap's first command would
-                // pass for the audit's, which waits until no gap asks.
-                Urgency::Audit => ids::gap_id("audit", subject, evidence, closed),
+                Urgency::Audit => ids::audit_id(subject, &asked.question, closed),
             }
         });
-        if known.is_none() && question.urgency == Urgency::Gap {
+        if known.is_none() && asked.urgency == Urgency::Gap {
             standing.gaps.push(gap_id.clone());
             decisions.push(Decision::Append(GapEvent::Opened {
                 gap_id: gap_id.clone(),
                 subject: subject.to_owned(),
-                detector: question.detector,
-                number: question.number,
-                evidence: evidence.clone(),
-                since: question.since,
+                question: asked.question.clone(),
+                resource: asked.resource,
+                since: asked.since,
                 at: now,
             }));
         }
         standing.attempts += 1;
         let attempt = standing.attempts;
-        standing.due_at = now.plus_seconds(patience.retry(question.urgency, attempt));
+        standing.due_at = now.plus_seconds(patience.retry(asked.urgency, attempt));
         decisions.push(Decision::Ask {
             command_id: ids::command_id(&gap_id, attempt),
             gap_id,
-            number: question.number.unwrap_or(Refetch::THE_REPOSITORY),
-            reason: format!("{detector}: {evidence}"),
+            resource: asked.resource,
+            question: asked.question.clone(),
             attempt,
-            urgency: question.urgency,
+            urgency: asked.urgency,
         });
     }
     decisions
@@ -323,11 +314,10 @@ mod tests {
         Timestamp::from_seconds(seconds)
     }
 
-    fn question(urgency: Urgency) -> Question {
-        Question {
-            detector: Detector::NumberSpace,
-            number: Some(7),
-            evidence: "number 7".to_owned(),
+    fn question(urgency: Urgency) -> Asked {
+        Asked {
+            question: Question::MissingNumber { number: 7 },
+            resource: Resource::Item { number: 7 },
             since: at(0),
             urgency,
         }
@@ -426,9 +416,9 @@ mod tests {
 
     #[test]
     fn two_lives_open_a_gap_under_one_id_whatever_was_closed_between() {
-        let numbered = |number: i64| Question {
-            number: Some(number),
-            evidence: format!("number {number}"),
+        let numbered = |number: i64| Asked {
+            question: Question::MissingNumber { number },
+            resource: Resource::Item { number },
             ..question(Urgency::Gap)
         };
         let (five, nine) = (numbered(5), numbered(9));
@@ -513,7 +503,7 @@ mod tests {
     fn an_item_that_is_never_quiet_is_audited_all_the_same() {
         let mut watch = Watch::default();
         let times = (0..10_000).filter(|seconds| {
-            let changing = [Question {
+            let changing = [Asked {
                 since: at(*seconds),
                 ..question(Urgency::Audit)
             }];

@@ -1,10 +1,10 @@
 //! Gaps: what detectors opened and closed, and which answers came on their behalf.
 
-use crate::detect::Question;
+use crate::detect::Asked;
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
 use crate::law::{Earliest, Join, Latest, Register, Stamp};
 use crate::payload::Payload;
-use gapless_schemas::{Detector, Event, GapEvent, GapOutcome, Timestamp};
+use gapless_schemas::{Event, GapEvent, GapOutcome, Question, Resource, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -23,9 +23,8 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Opening {
     at: Timestamp,
-    detector: Detector,
-    number: Option<i64>,
-    evidence: String,
+    question: Question,
+    resource: Resource,
     since: Timestamp,
 }
 
@@ -77,18 +76,16 @@ impl Entity for State {
         match payload {
             Payload::Gap(GapEvent::Opened {
                 gap_id,
-                detector,
-                number,
-                evidence,
+                question,
+                resource,
                 since,
                 at,
                 ..
             }) => {
                 let opening = Opening {
                     at: *at,
-                    detector: *detector,
-                    number: *number,
-                    evidence: evidence.clone(),
+                    question: question.clone(),
+                    resource: *resource,
                     since: *since,
                 };
                 let mut state = Self {
@@ -124,9 +121,9 @@ impl Entity for State {
             repository: self.repository.get().cloned(),
             gap_id: key.name.clone(),
             version,
-            detector: opening.detector,
-            number: opening.number,
-            evidence: opening.evidence.clone(),
+            detector: opening.question.detector(),
+            number: opening.resource.number(),
+            evidence: opening.question.to_string(),
             since: opening.since,
             opened_at: opening.at,
             answers: self.answers.len() as i64,
@@ -135,7 +132,7 @@ impl Entity for State {
         })))
     }
 
-    fn questions(&self, _: &Key) -> Vec<Question> {
+    fn questions(&self, _: &Key) -> Vec<Asked> {
         Vec::new()
     }
 

@@ -1,7 +1,7 @@
 //! Issues: what the shared part of items does not cover is `state_reason`, which stands in the
 //! headline, and leaving: by deletion, by transfer, or by becoming a pull request.
 
-use crate::detect::Question;
+use crate::detect::Asked;
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
 use crate::item::Item;
 use crate::law::{Join, Latest};
@@ -166,7 +166,7 @@ impl Entity for State {
         })))
     }
 
-    fn questions(&self, key: &Key) -> Vec<Question> {
+    fn questions(&self, key: &Key) -> Vec<Asked> {
         let Ok(number) = key.name.parse() else {
             return Vec::new();
         };

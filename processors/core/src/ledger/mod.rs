@@ -22,12 +22,12 @@
 //! Events about a number that nobody can read are known here too, and rows of listings: that is all
 //! that can be said of them without reading them.
 
-use crate::detect::{Question, Urgency, is_history};
+use crate::detect::{Asked, Urgency, is_history};
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
 use crate::law::{Earliest, Join, Latest, Register, Stamp, settles, short_id};
 use crate::payload::Payload;
 use crate::presence::FOR_EVER;
-use gapless_schemas::{Detector, Event, LedgerBlock, LedgerDay, Source, Timestamp};
+use gapless_schemas::{Event, LedgerBlock, LedgerDay, Question, Resource, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -442,14 +442,13 @@ impl Entity for State {
         matches!(before, Record::Ledger(before) if before.repository.as_ref() != self.repository.get())
     }
 
-    fn questions(&self, key: &Key) -> Vec<Question> {
+    fn questions(&self, key: &Key) -> Vec<Asked> {
         let Ok(block) = key.name.parse() else {
             return Vec::new();
         };
-        let ask = |detector, number, since, urgency, evidence| Question {
-            detector,
-            number: Some(number),
-            evidence,
+        let ask = |number, since, urgency, question| Asked {
+            question,
+            resource: Resource::Item { number },
             since,
             urgency,
         };
@@ -459,32 +458,25 @@ impl Entity for State {
         };
         let missing = self.walk(block).0.into_iter().map(|missing| {
             let Missing { number, before } = missing;
-            let evidence = format!("number {number} was never told of, though higher ones were");
-            ask(
-                Detector::NumberSpace,
-                number,
-                before,
-                urgency(before),
-                evidence,
-            )
+            let question = Question::MissingNumber { number };
+            ask(number, before, urgency(before), question)
         });
         let absent = self.absent(block).into_iter().map(|absent| {
-            let (number, asked_at) = (absent.number, absent.asked_at);
-            // The audit's words name the answer: the next 404 is to be asked about anew.
-            let (urgency, since, evidence) = match absent.unseen_at {
-                None => (Urgency::Gap, asked_at, "a listing of everything".to_owned()),
-                Some(at) => (
-                    Urgency::Audit,
-                    at,
-                    format!("a listing of everything later than its 404 of {at}"),
-                ),
+            let Absent {
+                number,
+                asked_at,
+                unseen_at,
+            } = absent;
+            let (urgency, since) = match unseen_at {
+                None => (Urgency::Gap, asked_at),
+                Some(at) => (Urgency::Audit, at),
             };
-            let evidence = format!("number {number} is absent from {evidence}");
-            ask(Detector::Clock, number, since, urgency, evidence)
+            let question = Question::AbsentNumber { number, unseen_at };
+            ask(number, since, urgency, question)
         });
         let unread = self.unread(block).into_iter().map(|(number, at)| {
-            let evidence = format!("an event about number {number} could not be read");
-            ask(Detector::DeadLetter, number, at, Urgency::Gap, evidence)
+            let question = Question::UnreadableEvent { number };
+            ask(number, at, Urgency::Gap, question)
         });
         missing.chain(absent).chain(unread).collect()
     }

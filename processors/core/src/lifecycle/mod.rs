@@ -19,7 +19,7 @@ mod matching;
 
 use crate::law::{Earliest, Join, Register, Stamp, settles};
 use crate::payload::TimelineEvent;
-use gapless_schemas::{Event, Timestamp, TransitionKind};
+use gapless_schemas::{Event, Question, Timestamp, TransitionKind};
 use matching::Witnesses;
 pub(crate) use matching::is_same;
 use serde::{Deserialize, Serialize};
@@ -228,8 +228,7 @@ impl Lifecycle {
 #[derive(Debug)]
 pub(crate) struct Impossibility {
     pub(crate) at: Timestamp,
-    /// In words.
-    pub(crate) evidence: String,
+    pub(crate) question: Question,
     pub(crate) rests_on: RestsOn,
 }
 
@@ -254,20 +253,21 @@ pub(crate) fn impossibilities(
     let mut closed = false;
     let mut was_draft = opened_draft;
     for Turn { kind, at, .. } in turns {
+        let at = *at;
         let wrong = match kind {
             TransitionKind::Opened => None,
-            TransitionKind::Closed => closed.then_some("closed twice without a reopening"),
-            TransitionKind::Reopened => (!closed).then_some("reopened without a closing"),
+            TransitionKind::Closed => closed.then_some(Question::ClosedTwice { at }),
+            TransitionKind::Reopened => (!closed).then_some(Question::ReopenedTwice { at }),
             TransitionKind::ReadyForReview => {
-                (was_draft == Some(false)).then_some("made ready twice")
+                (was_draft == Some(false)).then_some(Question::ReadyTwice { at })
             }
             TransitionKind::ConvertedToDraft => {
-                (was_draft == Some(true)).then_some("made a draft twice")
+                (was_draft == Some(true)).then_some(Question::DraftTwice { at })
             }
         };
-        found.extend(wrong.map(|wrong| Impossibility {
-            at: *at,
-            evidence: format!("{wrong}, at {at}"),
+        found.extend(wrong.map(|question| Impossibility {
+            at,
+            question,
             rests_on: RestsOn::Sequence,
         }));
         match kind {
@@ -282,18 +282,14 @@ pub(crate) fn impossibilities(
         return found;
     };
     let end = match (state, closed, draft, was_draft) {
-        ("closed", false, ..) => Some("shown as closed, but no closing is known".to_owned()),
-        ("open", true, ..) => Some(format!(
-            "shown as open, but no reopening is known after {at}"
-        )),
-        (_, _, Some(shown), Some(known)) if shown != known => Some(format!(
-            "shown with draft {shown}, but its transitions end with draft {known}"
-        )),
+        ("closed", false, ..) => Some(Question::UntoldClosing),
+        ("open", true, ..) => Some(Question::UntoldReopening { after: *at }),
+        (_, _, Some(shown), Some(known)) if shown != known => Some(Question::UntoldDraft { shown }),
         _ => None,
     };
-    found.extend(end.map(|evidence| Impossibility {
+    found.extend(end.map(|question| Impossibility {
         at: *at,
-        evidence,
+        question,
         rests_on: RestsOn::End,
     }));
     found

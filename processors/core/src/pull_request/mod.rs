@@ -3,13 +3,13 @@
 mod lift;
 mod view;
 
-use crate::detect::Question;
+use crate::detect::Asked;
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
 use crate::item::Item;
 use crate::law::{Earliest, Join, Latest, Register};
 use crate::lifecycle::Turn;
 use crate::payload::Payload;
-use gapless_schemas::{Detector, Event, Presence, Timestamp, TransitionKind};
+use gapless_schemas::{Contested, Event, Presence, Question, Timestamp, TransitionKind};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -140,7 +140,7 @@ impl State {
     /// Of a pull request that was there long before the first word about it, the first push comes
     /// onto a head that nobody can have told of. That is no break, unless an object showed a head
     /// before: then pushes between the two were lost.
-    fn broken_chain(&self) -> Option<(Timestamp, String)> {
+    fn broken_chain(&self) -> Option<(Timestamp, Question)> {
         let asks = |at: &Timestamp| !self.item.lifecycle.proves(*at);
         let first = self.first_head.0.iter().map(|(_, first)| first);
         let reached: BTreeSet<&String> = first
@@ -162,10 +162,8 @@ impl State {
             })
             .filter(|(at, _, _)| !(Some(*at) == first_push && std::mem::take(&mut is_unheard)))
             .map(|(at, before, _)| {
-                (
-                    *at,
-                    format!("pushed at {at} onto head {before}, which nothing led to"),
-                )
+                let (at, before) = (*at, before.clone());
+                (at, Question::UntoldHead { at, before })
             });
         let unexplained = self
             .shown_heads
@@ -173,10 +171,8 @@ impl State {
             .filter_map(|(sha, at)| Some((at.0?, sha)))
             .filter(|(at, sha)| asks(at) && self.first_head.0.is_some() && !reached.contains(sha))
             .map(|(at, sha)| {
-                (
-                    at,
-                    format!("head {sha} is shown at {at}, but no push led to it"),
-                )
+                let head = sha.clone();
+                (at, Question::UntoldPush { at, head })
             });
         unknown_before.chain(unexplained).min()
     }
@@ -193,7 +189,7 @@ impl Entity for State {
         view::view(self, key, version)
     }
 
-    fn questions(&self, key: &Key) -> Vec<Question> {
+    fn questions(&self, key: &Key) -> Vec<Asked> {
         let Ok(number) = key.name.parse() else {
             return Vec::new();
         };
@@ -201,15 +197,15 @@ impl Entity for State {
         if self.item.presence() != Presence::Alive {
             return questions.into_vec();
         }
-        if let Some((since, evidence)) = self.broken_chain() {
-            questions.ask(Detector::HeadChain, since, evidence);
+        if let Some((since, question)) = self.broken_chain() {
+            questions.ask(since, question);
         }
         questions.ask_contested(&[
-            ("draft", self.draft.contested()),
-            ("its merging", self.merged_at.contested()),
-            ("branches or head", self.branches.contested()),
-            ("requested reviewers", self.requested.contested()),
-            ("sizes", self.figures.contested()),
+            (Contested::Draft, self.draft.contested()),
+            (Contested::Merging, self.merged_at.contested()),
+            (Contested::Branches, self.branches.contested()),
+            (Contested::Reviewers, self.requested.contested()),
+            (Contested::Sizes, self.figures.contested()),
         ]);
         if let (Some(since), None, true, false) = (
             self.item.created_at.0,
@@ -217,11 +213,7 @@ impl Entity for State {
             self.item.is_heard_of(),
             self.item.is_history(),
         ) {
-            questions.ask(
-                Detector::ImpossibleTransition,
-                since,
-                "reviewed or commented on, but its opening was never told".to_owned(),
-            );
+            questions.ask(since, Question::UntoldOpening);
         }
         self.item.audit(&mut questions);
         questions.into_vec()

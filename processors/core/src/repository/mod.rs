@@ -2,12 +2,12 @@
 
 mod namings;
 
-use crate::detect::{Question, Questions};
+use crate::detect::{Asked, Questions};
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
 use crate::law::{Earliest, Join, Latest, Register, Stamp};
 use crate::payload::{Payload, RepositoryObject, Webhook};
 use crate::presence::PresenceEvidence;
-use gapless_schemas::{Event, Presence, Source, Timestamp};
+use gapless_schemas::{Contested, Event, Presence, Resource, Source, Timestamp};
 use namings::Namings;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -181,15 +181,12 @@ impl Entity for State {
         })))
     }
 
-    fn questions(&self, _: &Key) -> Vec<Question> {
-        let mut questions = Questions::about_the_repository();
+    fn questions(&self, _: &Key) -> Vec<Asked> {
+        let mut questions = Questions::about(Resource::Repository);
         if self.presence.presence() == Presence::Alive {
             questions.ask_contested(&[
-                (
-                    "the repository's name or settings",
-                    self.identity.contested(),
-                ),
-                ("whether it is archived", self.archived.contested()),
+                (Contested::Repository, self.identity.contested()),
+                (Contested::Archived, self.archived.contested()),
             ]);
         }
         questions.into_vec()

@@ -2,7 +2,7 @@
 //! null, about few numbers, in few seconds.
 
 use gapless_core::{Key, State, lift, lift_unreadable};
-use gapless_schemas::{Detector, Event, GapEvent, PayloadForm, Source, Timestamp, ids};
+use gapless_schemas::{Event, GapEvent, PayloadForm, Question, Resource, Source, Timestamp, ids};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -439,19 +439,25 @@ fn unreadable() -> BoxedStrategy<Told> {
         .boxed()
 }
 
+fn questions() -> impl Strategy<Value = Question> {
+    prop_oneof![
+        (0..3_i64).prop_map(|number| Question::MissingNumber { number }),
+        Just(Question::UntoldClosing),
+        any::<bool>().prop_map(|shown| Question::UntoldDraft { shown }),
+    ]
+}
+
 fn gap() -> BoxedStrategy<Told> {
-    let detectors = prop::sample::select(&Detector::ALL[..]);
-    (0..3_i64, any::<bool>(), detectors, 0..2_u8)
-        .prop_map(|(at, opens, detector, gap)| {
+    (0..3_i64, any::<bool>(), questions(), 0..2_u8)
+        .prop_map(|(at, opens, question, gap)| {
             let (gap_id, subject) = (format!("g{gap}"), "issues/github.com/5/7".to_owned());
             let at = Timestamp::from_seconds(START_SECONDS + at);
             let event = if opens {
                 GapEvent::Opened {
                     gap_id,
                     subject,
-                    detector,
-                    number: Some(7),
-                    evidence: "something".to_owned(),
+                    question,
+                    resource: Resource::Item { number: 7 },
                     since: at,
                     at,
                 }

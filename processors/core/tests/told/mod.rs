@@ -141,8 +141,8 @@ pub(crate) fn gaps(events: &[Event]) -> Vec<String> {
     let questions = states.iter().flat_map(|(key, state)| state.questions(key));
     let gaps = questions.filter(|question| question.urgency == Urgency::Gap);
     let gaps = gaps.map(|question| {
-        let number = question.number.unwrap_or(0);
-        format!("{} {number}", question.detector.name())
+        let number = question.resource.number().unwrap_or(0);
+        format!("{} {number}", question.question.detector().name())
     });
     let gaps: BTreeSet<String> = gaps.collect();
     gaps.into_iter().collect()

@@ -1,7 +1,7 @@
 use super::FastHash;
 use crate::store::{Column, Store, StoreError, Write};
 use gapless_core::Key;
-use gapless_core::detect::{Decision, Patience, Question, Watch, decide};
+use gapless_core::detect::{Asked, Decision, Patience, Watch, decide};
 use gapless_schemas::{GapEvent, Timestamp};
 use std::collections::{BTreeSet, HashMap};
 
@@ -59,7 +59,7 @@ impl Attention {
     pub(super) fn decide(
         &mut self,
         key: &Key,
-        questions: &[Question],
+        questions: &[Asked],
         now: Timestamp,
         live: bool,
     ) -> Vec<Decision> {

@@ -14,7 +14,7 @@ use attention::Attention;
 use gapless_core::detect::{Decision, Patience};
 use gapless_core::{Key, Kind, Record, State};
 use gapless_schemas::{
-    Codec, DeadLetter, Event, PayloadForm, Refetch, Source, Timestamp, ids, version,
+    Codec, DeadLetter, Event, GapEvent, PayloadForm, Refetch, Source, Timestamp, ids, version,
 };
 use input::Unreadable;
 use std::collections::{BTreeMap, HashMap};
@@ -458,8 +458,8 @@ impl<S: Store> Task<S> {
                 repository,
                 repository_id: Some(key.repository_id),
                 number: match &gap {
-                    gapless_schemas::GapEvent::Opened { number, .. } => *number,
-                    gapless_schemas::GapEvent::Closed { .. } => None,
+                    GapEvent::Opened { resource, .. } => resource.number(),
+                    GapEvent::Closed { .. } => None,
                 },
                 hook_target_id: None,
                 occurred_at: None,
@@ -474,8 +474,8 @@ impl<S: Store> Task<S> {
             Decision::Ask {
                 command_id,
                 gap_id,
-                number,
-                reason,
+                resource,
+                question,
                 attempt,
                 urgency,
             } => Output::Refetch(Refetch {
@@ -484,8 +484,8 @@ impl<S: Store> Task<S> {
                 host: key.host.clone(),
                 repository_id: key.repository_id,
                 repository,
-                number,
-                reason,
+                resource,
+                reason: format!("{}: {question}", question.detector().name()),
                 issued_at: self.position.now,
                 attempt: i32::try_from(attempt).unwrap_or(i32::MAX),
                 urgency,
