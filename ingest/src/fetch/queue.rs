@@ -20,6 +20,7 @@
 
 use gapless_schemas::{Refetch, Resource, Timestamp, Urgency};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 
 /// Windows and waits, in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -308,6 +309,13 @@ impl Queue {
             });
         }
         left
+    }
+}
+
+/// As logs name it: `github.com/1/item/7`, by the repository's id.
+impl fmt::Display for ResourceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.host, self.repository_id, self.resource)
     }
 }
 

@@ -330,7 +330,7 @@ where
                 let commands = batch.commands.len() as u64;
                 self.metrics.commands.fetch_add(commands, Ordering::Relaxed);
                 self.metrics.answers.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(?key, commands, "refetch commands were answered");
+                tracing::debug!(%key, commands, "refetch commands were answered");
             }
             Err(error) => {
                 self.metrics.failures.fetch_add(1, Ordering::Relaxed);
@@ -338,7 +338,7 @@ where
                     self.metrics.denied.fetch_add(1, Ordering::Relaxed);
                 }
                 let waited_millis = batch.waited_millis;
-                tracing::warn!(?key, %error, waited_millis, "a refetch failed");
+                tracing::warn!(%key, %error, waited_millis, "a refetch failed");
             }
         }
         if ended.assignment != self.assignment {
