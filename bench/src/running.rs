@@ -81,6 +81,7 @@ fn processors_options(places: &Places) -> processors::Options {
         client_settings: places.settings.clone(),
         topics: places.topics(),
         store_folder: places.store_folder(),
+        acts: true,
         patience: Patience::default(),
         codec: Codec::embedded(),
         reached: |_| {},

@@ -148,6 +148,7 @@ fn processors(times: &mut Times, codec: &Codec, values: &[Vec<u8>]) -> Result<Ve
     let settings = Settings {
         events_topic: topics.events(),
         epoch: topics.epoch,
+        acts: true,
         patience: Patience::default(),
         codec: codec.clone(),
     };

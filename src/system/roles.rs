@@ -473,6 +473,7 @@ fn spawn_processors(
         client_settings: member.settings,
         topics: places.topics.clone(),
         store_folder: store_folder(places),
+        acts: true,
         patience,
         codec: places.codec.clone(),
         reached: |point| crash::reached(point.name()),

@@ -1,7 +1,9 @@
 //! Cases that simulations and reviews found, each as small as it gets.
 
 use gapless_core::{Key, Kind, Record, State, lift, lift_unreadable};
-use gapless_schemas::{Detector, Event, PayloadForm, Presence, Question, Resource, Source, Timestamp, Urgency, ids};
+use gapless_schemas::{
+    Detector, Event, PayloadForm, Presence, Question, Resource, Source, Timestamp, Urgency, ids,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::slice;

@@ -243,6 +243,7 @@ impl Life {
                 .collect(),
             topics: world.topics.clone(),
             store_folder,
+            acts: true,
             patience: Patience::default(),
             codec: Codec::embedded(),
             reached: |_| {},

@@ -21,6 +21,7 @@ fn settings() -> Settings {
     Settings {
         events_topic: "gapless.events.2".to_owned(),
         epoch: EPOCH,
+        acts: true,
         patience: Patience {
             grace_seconds: 60,
             audit_after_seconds: 600,

@@ -45,6 +45,17 @@ impl Broker {
         }
     }
 
+    /// The same log, as another generation sees it.
+    pub(crate) fn of_generation(&self, generation: u32) -> Self {
+        Self {
+            topics: Topics {
+                generation,
+                ..self.topics.clone()
+            },
+            ..self.clone()
+        }
+    }
+
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -15,6 +15,8 @@ pub(crate) enum Stream {
     Log = 13,
     /// How long GitHub takes to answer.
     GitHub = 14,
+    /// All of the generation that is rebuilt beside the live one.
+    Rebuild = 15,
 }
 
 /// A seeded stream of draws.

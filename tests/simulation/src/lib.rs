@@ -6,6 +6,9 @@
 //! after everything has come to rest, every state and every figure must equal its truth, and the
 //! last record of every key, which compaction keeps, must say it too ([`simulate`]).
 //!
+//! Beside the live generation another one is made from the log's beginning, with troubles of its own:
+//! its last records must say the same in the end, and it must have written nothing but states.
+//!
 //! What goes wrong is drawn from the seed: deliveries are lost, doubled, delayed and reordered;
 //! workers die between any two steps of the order of writing and come back with their disk, with an
 //! old one or with none; partitions move; zombies go on producing; the log does not acknowledge; the

@@ -72,6 +72,46 @@ pub(crate) fn differences(
     wrong
 }
 
+/// Keys of which the last record of one generation says something else than the other's.
+pub(crate) fn rebuilt_otherwise(
+    live: &Broker,
+    rebuilt: &Broker,
+    counts: &mut Counts,
+) -> Vec<String> {
+    let (live, rebuilt) = (last_records(live), last_records(rebuilt));
+    counts.add_many("states rebuilt", rebuilt.len() as u64);
+    let keys: BTreeSet<&Key> = live.keys().chain(rebuilt.keys()).collect();
+    let differ = keys
+        .into_iter()
+        .filter(|key| live.get(key) != rebuilt.get(key));
+    differ
+        .map(|key| {
+            format!(
+                "{key}: {:?} live, {:?} rebuilt",
+                live.get(key),
+                rebuilt.get(key)
+            )
+        })
+        .collect()
+}
+
+/// What compaction leaves of the state topics, versions aside.
+fn last_records(broker: &Broker) -> BTreeMap<Key, Record> {
+    let mut found = BTreeMap::new();
+    for topic in StateTopic::ALL {
+        let name = broker.topics.state(topic);
+        for partition in broker.partitions() {
+            for record in broker.read(&name, partition, 0, usize::MAX) {
+                let key = records::key(topic, &record.key).expect("a key of ours");
+                let value = record.value.expect("no state is ever deleted");
+                let last = records::decode(&broker.codec, key.kind, &value);
+                found.insert(key, last.expect("a state of ours is read").under(0));
+            }
+        }
+    }
+    found
+}
+
 struct States<'a> {
     broker: &'a Broker,
     planted: Option<Planted>,

@@ -54,11 +54,13 @@ pub enum Planted {
     GhostForgetsAuthor,
     /// Transitions of one kind within five seconds are one.
     CloseTurnsAreOne,
+    /// A generation that is rebuilt beside the live one acts as if it were live.
+    RebuildActs,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::ArrivalOrderDecides,
         Self::CommitBeforeOutputs,
         Self::EmitOnlyOnChange,
@@ -76,6 +78,7 @@ impl Planted {
         Self::GoneForEver,
         Self::GhostForgetsAuthor,
         Self::CloseTurnsAreOne,
+        Self::RebuildActs,
     ];
 
     /// Whether owners do not look at what others write to their output partitions.

@@ -14,8 +14,14 @@ use gapless_schemas::StateTopic;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The processors' consumer group.
-const GROUP: &str = "processors";
+/// The processors' consumer group, by generation.
+fn group(generation: u32) -> &'static str {
+    if generation == 1 {
+        "processors"
+    } else {
+        "processors of a rebuild"
+    }
+}
 
 /// How many workers there are.
 pub(crate) const WORKERS: usize = 2;
@@ -93,6 +99,7 @@ pub(crate) struct Troubles {
 /// All workers.
 pub(crate) struct Processors {
     broker: Broker,
+    group: &'static str,
     settings: Settings,
     planted: Option<Planted>,
     troubles: Troubles,
@@ -103,12 +110,15 @@ pub(crate) struct Processors {
     zombies: Vec<Zombie>,
     /// The next batch dies here, if there is one.
     pub(crate) doomed: Option<CrashPoint>,
+    /// Gap events, commands and dead letters that were given to the log, repeats included.
+    acts: u64,
 }
 
 impl Processors {
     pub(crate) fn new(
         broker: Broker,
         patience: Patience,
+        acts: bool,
         planted: Option<Planted>,
         troubles: Troubles,
         trouble: Chance,
@@ -117,6 +127,7 @@ impl Processors {
         let settings = Settings {
             events_topic: broker.topics.events(),
             epoch: broker.topics.epoch,
+            acts,
             patience,
             codec: broker.codec.clone(),
         };
@@ -126,6 +137,7 @@ impl Processors {
         });
         Self {
             owners: owners.collect(),
+            group: group(broker.topics.generation),
             broker,
             settings,
             planted,
@@ -135,7 +147,13 @@ impl Processors {
             workers: Default::default(),
             zombies: Vec::new(),
             doomed: None,
+            acts: 0,
         }
+    }
+
+    /// How often it did something beside telling states.
+    pub(crate) fn acts(&self) -> u64 {
+        self.acts
     }
 
     /// Whether every event was processed and nothing is asked.
@@ -223,6 +241,8 @@ impl Processors {
         };
         let mut log = Appender {
             broker: &self.broker,
+            group: self.group,
+            acts: &mut self.acts,
             mood: &mut self.log_mood,
             troubles: self.troubles,
             tail: &mut running.tail,
@@ -276,8 +296,8 @@ impl Processors {
         }
         let disk = self.workers[worker].disks.entry(partition).or_default();
         let topic = &self.settings.events_topic;
-        let committed = self.broker.committed(GROUP, topic, partition);
-        let tail = Tail::resume(&self.broker.metadata(GROUP, topic, partition));
+        let committed = self.broker.committed(self.group, topic, partition);
+        let tail = Tail::resume(&self.broker.metadata(self.group, topic, partition));
         let task = Task::open(partition, self.settings.clone(), disk.clone(), committed)
             .expect("a disk in memory is read");
         if committed.unwrap_or(0) > task.next_offset() {
@@ -318,6 +338,8 @@ impl Processors {
         let outputs: Vec<Output> = keys.iter().filter_map(undone).collect();
         let mut log = Appender {
             broker: &self.broker,
+            group: self.group,
+            acts: &mut self.acts,
             mood: &mut self.log_mood,
             troubles: self.troubles,
             tail,
@@ -388,6 +410,8 @@ impl Processors {
         let Running { task, tail, .. } = &mut zombie.running;
         let mut log = Appender {
             broker: &self.broker,
+            group: self.group,
+            acts: &mut self.acts,
             mood: &mut self.log_mood,
             troubles: self.troubles,
             tail,
@@ -414,6 +438,8 @@ impl Processors {
 /// The log as a task sees it.
 struct Appender<'a> {
     broker: &'a Broker,
+    group: &'static str,
+    acts: &'a mut u64,
     mood: &'a mut Chance,
     troubles: Troubles,
     tail: &'a mut Tail,
@@ -423,6 +449,8 @@ struct Appender<'a> {
 
 impl Log for Appender<'_> {
     fn produce(&mut self, partition: i32, outputs: &[Output]) -> Result<(), LogError> {
+        let acts = outputs.iter().filter(|it| !matches!(it, Output::State(..)));
+        *self.acts += acts.count() as u64;
         let refused = self.mood.happens(self.troubles.unacknowledged);
         let arrives = if refused {
             self.mood.index(outputs.len() + 1)
@@ -446,7 +474,7 @@ impl Log for Appender<'_> {
             let topic = self.broker.topics.events();
             let metadata = self.tail.metadata();
             self.broker
-                .commit_with(GROUP, &topic, partition, next_offset, metadata);
+                .commit_with(self.group, &topic, partition, next_offset, metadata);
         }
     }
 }

@@ -52,6 +52,8 @@ const ODDITIES: &[Oddity] = &Oddity::ALL;
 const PARTITIONS: i32 = 4;
 /// By how much the clock moves when nothing else happens.
 const QUIET_STEP_SECONDS: i64 = 3_600;
+/// The generation that is made beside the live one.
+const REBUILT: u32 = 2;
 /// Quiet time after which a run that is not healed is given up.
 const QUIET_DAYS: i64 = 60;
 
@@ -141,6 +143,11 @@ struct Run {
     polls_since_rest: usize,
     fetcher: Fetcher,
     processors: Processors,
+    /// Another generation, made from the log's beginning while the first one is live.
+    rebuild: Processors,
+    rebuild_mood: Chance,
+    /// It begins after that many arrivals.
+    rebuild_after: i64,
     sink: Sink,
     schedule: Chance,
     trouble: Chance,
@@ -180,8 +187,27 @@ impl Run {
             unacknowledged: 0.02,
             lost_commit: 0.03,
         };
-        let processors =
-            Processors::new(broker.clone(), PATIENCE, planted, troubles, part(), part());
+        let processors = Processors::new(
+            broker.clone(),
+            PATIENCE,
+            true,
+            planted,
+            troubles,
+            part(),
+            part(),
+        );
+        let mut rebuild_mood = Chance::new(seed, Stream::Rebuild);
+        let mut part_of_rebuild =
+            || Chance::new(rebuild_mood.between(0, i64::MAX) as u64, Stream::Rebuild);
+        let rebuild = Processors::new(
+            broker.of_generation(REBUILT),
+            PATIENCE,
+            planted == Some(Planted::RebuildActs),
+            planted,
+            troubles,
+            part_of_rebuild(),
+            part_of_rebuild(),
+        );
         let sink = Sink::new(broker.clone(), planted, part(), 0.01);
         let planned = plan(&mut trouble);
         Self {
@@ -198,6 +224,9 @@ impl Run {
             github,
             fetcher,
             processors,
+            rebuild,
+            rebuild_after: rebuild_mood.between(0, DELIVERIES as i64),
+            rebuild_mood,
             sink,
             schedule,
             trouble,
@@ -227,6 +256,7 @@ impl Run {
                         self.seed
                     ));
                     wrong.extend(self.processors.unrest());
+                    wrong.extend(self.rebuild.unrest());
                     break;
                 }
             }
@@ -264,6 +294,14 @@ impl Run {
         let differences =
             oracle::differences(&self.broker, &self.sink, self.planted, &truth, counts);
         wrong.extend(differences);
+        if self.rebuild.acts() > 0 {
+            wrong.push(format!("the rebuild acted {} times", self.rebuild.acts()));
+        }
+        // With that bug it is the figures that must show it.
+        if self.planted != Some(Planted::LastRecordWins) {
+            let rebuilt = self.broker.of_generation(REBUILT);
+            wrong.extend(oracle::rebuilt_otherwise(&self.broker, &rebuilt, counts));
+        }
         drop(feed);
         Outcome {
             counts: self.counts,
@@ -275,6 +313,7 @@ impl Run {
     fn is_at_rest(&self) -> bool {
         self.polls_since_rest >= 2 * self.options.repositories
             && self.processors.is_at_rest()
+            && self.rebuild.is_at_rest()
             && self.fetcher.is_at_rest()
             && self.sink.is_at_rest()
     }
@@ -320,6 +359,8 @@ impl Run {
                     let partition = self.trouble.pick(&busy);
                     let counts = &mut self.counts;
                     self.processors.rebalance(partition, zombie_batches, counts);
+                    let uncounted = &mut Counts::default();
+                    self.rebuild.rebalance(partition, zombie_batches, uncounted);
                 }
             }
             Planned::RestartOfIngest => {
@@ -363,8 +404,28 @@ impl Run {
             let most = self.schedule.between(1, 40) as usize;
             self.processors.haunt(most, &mut self.counts);
         }
+        if self.arrivals > self.rebuild_after || is_quiet {
+            self.rebuild(rate);
+        }
         if self.schedule.happens(if is_quiet { 0.5 } else { 0.1 }) {
             self.sink.turn(&mut self.counts);
+        }
+    }
+}
+
+impl Run {
+    /// Lets the other generation do some of what waits.
+    fn rebuild(&mut self, rate: f64) {
+        let (mood, counts) = (&mut self.rebuild_mood, &mut Counts::default());
+        for partition in self.broker.partitions() {
+            if mood.happens(rate) {
+                let most = mood.between(1, 60) as usize;
+                self.rebuild.work(partition, most, counts);
+            }
+        }
+        if self.rebuild.has_zombies() && mood.happens(0.04) {
+            let most = mood.between(1, 40) as usize;
+            self.rebuild.haunt(most, counts);
         }
     }
 }

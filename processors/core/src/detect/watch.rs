@@ -159,9 +159,18 @@ impl Watch {
         self.standing.len() == questions.len() && self.standing.iter().all(known)
     }
 
-    /// Takes note of questions without deciding anything: for events below the group's offset, whose
-    /// decisions are in the log already.
-    pub fn notice(&mut self, questions: &[Asked], now: Timestamp, patience: &Patience) {
+    /// Takes note of all that is asked now without deciding anything: what is decided is in the log, or
+    /// will be, and is [read](Watch::read) from there. A question that rested is forgotten, as it is
+    /// where it is decided, but for its gaps: only their closing ends them.
+    pub fn follow(&mut self, questions: &[Asked], now: Timestamp, patience: &Patience) {
+        let is_asked = |standing: &Standing| questions.iter().any(|asked| standing.is(asked));
+        self.standing
+            .retain(|standing| !standing.gaps.is_empty() || is_asked(standing));
+        self.notice(questions, now, patience);
+    }
+
+    /// Takes note of questions.
+    fn notice(&mut self, questions: &[Asked], now: Timestamp, patience: &Patience) {
         for asked in questions {
             let mut new = Standing::new(asked, now, patience);
             let known = self.standing.iter_mut().find(|known| known.is(asked));

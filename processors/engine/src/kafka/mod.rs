@@ -39,6 +39,9 @@ pub struct Options {
     pub topics: Topics,
     /// Folder of the partitions' stores.
     pub store_folder: PathBuf,
+    /// Whether this generation appends gap events, commands and dead letters. One that is rebuilt
+    /// beside it writes states alone; no two may act.
+    pub acts: bool,
     /// How long detectors wait.
     pub patience: gapless_core::detect::Patience,
     /// Reads events, writes states.
@@ -217,6 +220,7 @@ fn settings(options: &Options) -> Settings {
     Settings {
         events_topic: options.topics.events(),
         epoch: options.topics.epoch,
+        acts: options.acts,
         patience: options.patience,
         codec: options.codec.clone(),
     }

@@ -54,14 +54,14 @@ impl Attention {
             .collect()
     }
 
-    /// See [`decide`]; where the batch is not live, only takes note of the questions: what was
-    /// decided about them is in the log.
+    /// See [`decide`]; where the task is not live, only takes note of the questions: what was
+    /// decided about them is in the log, or will be.
     pub(super) fn decide(
         &mut self,
         key: &Key,
         questions: &[Asked],
         now: Timestamp,
-        live: bool,
+        is_live: bool,
     ) -> Vec<Decision> {
         let known = self.watches.get(key);
         if known.map_or(questions.is_empty(), |watch| {
@@ -70,10 +70,10 @@ impl Attention {
             return Vec::new();
         }
         let mut watch = self.take(key);
-        let decisions = if live {
+        let decisions = if is_live {
             decide(&mut watch, &key.to_string(), questions, now, &self.patience)
         } else {
-            watch.notice(questions, now, &self.patience);
+            watch.follow(questions, now, &self.patience);
             Vec::new()
         };
         self.put(key.clone(), watch);

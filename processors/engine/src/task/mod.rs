@@ -41,10 +41,25 @@ pub struct Settings {
     pub events_topic: String,
     /// The log's epoch.
     pub epoch: u16,
+    /// Whether this is the generation that acts.
+    pub acts: bool,
     /// How long detectors wait.
     pub patience: Patience,
     /// Reads events, and what an earlier life wrote.
     pub codec: Codec,
+}
+
+/// What a task may do beside emitting states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing: no gap event, no command, no dead letter. What the events before `until` asked for is
+    /// in the log, written by an earlier life or by the generation that acts.
+    Rebuilding {
+        /// Offset of the first event that it acts on; none while another generation acts.
+        until: Option<i64>,
+    },
+    /// All that its events ask for.
+    Live,
 }
 
 /// What a batch did so far: its events are joined as they are read, while they are in the CPU's cache.
@@ -158,6 +173,15 @@ impl<S: Store> Task<S> {
         self.position.next_offset
     }
 
+    /// What it may do once the events below its position are joined.
+    pub fn phase(&self) -> Phase {
+        let until = self.settings.acts.then_some(self.acknowledged);
+        match until {
+            Some(until) if self.position.next_offset > until => Phase::Live,
+            _ => Phase::Rebuilding { until },
+        }
+    }
+
     /// Entities whose state asks something that GitHub has not answered yet.
     pub fn asking(&self) -> usize {
         self.attention.asking()
@@ -207,9 +231,8 @@ impl<S: Store> Task<S> {
         let mut prepared = self.prepared.take().unwrap_or_default();
         let outputs = &mut prepared.outputs;
         outputs.extend(letters);
-        let live = self.position.next_offset > self.acknowledged;
         self.emit(&mut touched, outputs);
-        self.detect(&mut touched, live, &repositories, outputs)?;
+        self.detect(&mut touched, &repositories, outputs)?;
         // Of two writes of one key the later one stays.
         prepared.writes.extend(self.writes(&touched)?);
         self.prepared = Some(prepared);
@@ -269,7 +292,7 @@ impl<S: Store> Task<S> {
         Ok(())
     }
 
-    /// A dead letter; none where it was acknowledged in an earlier life.
+    /// A dead letter; none where it was acknowledged in an earlier life, or is another generation's.
     fn dead_letter(&self, offset: i64, unreadable: Unreadable) -> Option<Output> {
         let Unreadable {
             reason,
@@ -277,14 +300,15 @@ impl<S: Store> Task<S> {
             value,
             row,
         } = unreadable;
-        tracing::warn!(
-            partition = self.partition,
-            offset,
-            reason = reason.name(),
-            error,
-            "sent to the dead letters"
-        );
-        (offset >= self.acknowledged).then(|| {
+        let is_ours = self.settings.acts && offset >= self.acknowledged;
+        is_ours.then(|| {
+            tracing::warn!(
+                partition = self.partition,
+                offset,
+                reason = reason.name(),
+                error,
+                "sent to the dead letters"
+            );
             let topic = self.settings.events_topic.clone();
             let mut key = format!("{topic}/{}/{offset}", self.partition);
             if let Some(row) = row {
@@ -393,12 +417,14 @@ impl<S: Store> Task<S> {
     fn detect(
         &mut self,
         touched: &mut Touched,
-        live: bool,
         repositories: &BTreeMap<(String, i64), String>,
         outputs: &mut Vec<Output>,
     ) -> Result<(), StoreError> {
-        for key in self.attention.due(self.position.now, DUE_PER_BATCH) {
-            touched.look_at(&key);
+        let is_live = self.phase() == Phase::Live;
+        if is_live {
+            for key in self.attention.due(self.position.now, DUE_PER_BATCH) {
+                touched.look_at(&key);
+            }
         }
         for key in touched.keys() {
             self.load(&key)?;
@@ -408,7 +434,7 @@ impl<S: Store> Task<S> {
                 .map(|state| state.questions(&key))
                 .unwrap_or_default();
             let now = self.position.now;
-            let decisions = self.attention.decide(&key, &questions, now, live);
+            let decisions = self.attention.decide(&key, &questions, now, is_live);
             if decisions.is_empty() {
                 continue;
             }
