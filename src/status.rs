@@ -209,7 +209,7 @@ async fn operator(page: &str) -> Result<Operator> {
 
 async fn log(run: &RunFile) -> Result<Log> {
     let access = dlq::access(run).await?;
-    let group = gapless_projections::sink::group(&access.topics);
+    let group = access.topics.projections_group();
     let topics = gapless_projections::sink::topics(&access.topics);
     let asked = tokio::task::spawn_blocking(move || {
         let letters = dead_letters::read(&access)?;

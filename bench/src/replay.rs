@@ -232,8 +232,7 @@ impl Ends {
     fn new(places: &Places) -> Result<Self> {
         let topics = places.topics();
         // Never subscribed: it only asks for another member's offsets.
-        let of = |role: &str| -> Result<BaseConsumer> {
-            let group = format!("{}.{}.{role}", topics.prefix, topics.generation);
+        let of = |group: String| -> Result<BaseConsumer> {
             let mut config: ClientConfig = places.settings.iter().cloned().collect();
             Ok(config
                 .set("bootstrap.servers", &places.bootstrap)
@@ -241,8 +240,8 @@ impl Ends {
                 .create()?)
         };
         Ok(Self {
-            processors: of("processors")?,
-            projections: of("projections")?,
+            processors: of(topics.processors_group())?,
+            projections: of(topics.projections_group())?,
             topics,
         })
     }

@@ -102,6 +102,21 @@ impl Topics {
         format!("{}.refetches", self.prefix)
     }
 
+    /// The consumer group of the processors of this generation.
+    pub fn processors_group(&self) -> String {
+        format!("{}.{}.processors", self.prefix, self.generation)
+    }
+
+    /// The consumer group of the projections of this generation.
+    pub fn projections_group(&self) -> String {
+        format!("{}.{}.projections", self.prefix, self.generation)
+    }
+
+    /// The consumer group that answers commands, which belong to no generation.
+    pub fn fetcher_group(&self) -> String {
+        format!("{}.fetcher", self.prefix)
+    }
+
     /// Everything that must exist before a part starts.
     pub fn specs(&self) -> Vec<TopicSpec> {
         const MAX_MESSAGE_BYTES: i64 = 33_554_432;
@@ -197,6 +212,23 @@ mod tests {
     #[test]
     fn a_higher_epoch_outranks_every_offset() {
         assert!(version(2, 0) > version(1, (1 << 48) - 1));
+    }
+
+    #[test]
+    fn two_installations_on_one_cluster_share_no_topic_and_no_group() {
+        let names = |prefix: &str| {
+            let topics = Topics::new(prefix, 4);
+            let specs = topics.specs().into_iter().map(|spec| spec.name);
+            let groups = [
+                topics.processors_group(),
+                topics.projections_group(),
+                topics.fetcher_group(),
+            ];
+            specs
+                .chain(groups)
+                .collect::<std::collections::BTreeSet<_>>()
+        };
+        assert!(names("gapless").is_disjoint(&names("another")));
     }
 
     #[test]

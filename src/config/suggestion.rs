@@ -7,7 +7,7 @@ const SLIPS_MAX: usize = 3;
 pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let (distance, nearest) = known
         .iter()
-        .map(|known| (distance(name, known), *known))
+        .map(|known| (strsim::levenshtein(name, known), *known))
         .min()?;
     let allowed = SLIPS_MAX.min((name.chars().count() + 1) / 3);
     (distance <= allowed).then_some(nearest)
@@ -24,22 +24,6 @@ pub(super) fn hint(name: &str, known: &[&str]) -> String {
             format!("leave it out, or use one of {}", known.join(", "))
         }
     }
-}
-
-/// Insertions, deletions and replacements that lead from one name to the other (Levenshtein).
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, from) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[to.len()]
 }
 
 #[cfg(test)]

@@ -53,8 +53,6 @@ const TOMBSTONE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How the worker works.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
-    /// Its consumer group.
-    pub group: String,
     /// Items that are fetched at a time from each client; GitHub allows 100 requests.
     pub concurrent_max: usize,
     /// Windows and waits.
@@ -64,7 +62,6 @@ pub struct WorkerOptions {
 impl Default for WorkerOptions {
     fn default() -> Self {
         Self {
-            group: "gapless-fetcher".into(),
             concurrent_max: 8,
             times: QueueTimes::default(),
         }
@@ -172,7 +169,7 @@ where
 {
     let consumer: StreamConsumer<Rebalances> = kafka
         .client(&[
-            ("group.id", &options.group),
+            ("group.id", &topics.fetcher_group()),
             ("enable.auto.commit", "false"),
             ("auto.offset.reset", "earliest"),
             ("partition.assignment.strategy", "range"),

@@ -17,5 +17,5 @@ mod upkeep;
 pub use clickhouse::{ClickHouse, ClickHouseOptions, SetupError, make_live, prepare};
 pub use memory::Memory;
 pub use projector::{Batch, Bounds, Offsets, Projector, Record, Refused};
-pub use service::{CrashPoint, Error, Options, Phase, Status, TableRebuild, group, run, topics};
+pub use service::{CrashPoint, Error, Options, Phase, Status, TableRebuild, run, topics};
 pub use step::{Recompute, Step, StepKind, Store, StoreError};

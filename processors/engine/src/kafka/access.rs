@@ -1,6 +1,6 @@
 //! The log as an operator's commands reach it: without joining the processors' group.
 
-use super::{client, group};
+use super::client;
 use gapless_schemas::{Codec, DecodeError, Event, Topics};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -145,7 +145,7 @@ impl Access {
     /// # Errors
     /// Where Kafka does not answer.
     pub fn processors_lag(&self) -> Result<u64, KafkaError> {
-        self.lag(&group(&self.topics), &[self.topics.events()])
+        self.lag(&self.topics.processors_group(), &[self.topics.events()])
     }
 
     /// Records of `topics` that `group` has not committed; what compaction took counts as well. Blocks.

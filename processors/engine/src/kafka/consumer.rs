@@ -224,7 +224,7 @@ fn lag(partitions: impl Iterator<Item = (i64, Option<i64>)>) -> Option<u64> {
 
 impl Consumer {
     pub(super) fn subscribe(options: &Options) -> Result<Self, KafkaError> {
-        let group = super::group(&options.topics);
+        let group = options.topics.processors_group();
         let own = [
             ("group.id", group.as_str()),
             ("auto.offset.reset", "earliest"),

@@ -225,8 +225,3 @@ fn settings(options: &Options) -> Settings {
         codec: options.codec.clone(),
     }
 }
-
-/// The consumer group of the processors.
-fn group(topics: &Topics) -> String {
-    format!("{}.{}.processors", topics.prefix, topics.generation)
-}

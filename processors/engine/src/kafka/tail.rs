@@ -9,7 +9,7 @@
 
 use super::consumer::Tasks;
 use super::producer::KafkaLog;
-use super::{Options, client, group};
+use super::{Options, client};
 use crate::drive::Halt;
 use crate::records;
 use gapless_schemas::{StateTopic, Topics};
@@ -44,7 +44,7 @@ impl TailReader {
             ("fetch.message.max.bytes", "262144"),
             ("queued.max.messages.kbytes", "1024"),
         ];
-        let group = group(&options.topics);
+        let group = options.topics.processors_group();
         let own = [
             // Only for its rights: who assigns partitions to itself does not join.
             ("group.id", group.as_str()),

@@ -102,11 +102,6 @@ impl ConsumerContext for Context {
     }
 }
 
-/// The group that reads these topics.
-pub fn group(topics: &Topics) -> String {
-    format!("{}.{}.projections", topics.prefix, topics.generation)
-}
-
 /// The topics that it reads.
 pub fn topics(topics: &Topics) -> Vec<String> {
     let states = StateTopic::ALL.map(|state| topics.state(state));
@@ -116,13 +111,13 @@ pub fn topics(topics: &Topics) -> Vec<String> {
 /// A client that may become a member of the group of these topics, see [`subscribe`]. The
 /// configuration cannot change what correctness rests on.
 pub(super) fn connect(options: &Options) -> KafkaResult<Arc<Consumer>> {
-    connect_as(options, &group(&options.topics), &[])
+    connect_as(options, &options.topics.projections_group(), &[])
 }
 
 /// A client that reads beside the group, and commits nothing: it is told what to read, and tells where
 /// a partition ends.
 pub(in crate::sink) fn connect_for_rebuild(options: &Options) -> KafkaResult<Arc<Consumer>> {
-    let group = format!("{}.rebuild", group(&options.topics));
+    let group = format!("{}.rebuild", options.topics.projections_group());
     connect_as(options, &group, &[("enable.partition.eof", "true")])
 }
 

@@ -29,7 +29,7 @@ mod crash;
 mod status;
 mod writer;
 
-pub use consumer::{group, topics};
+pub use consumer::topics;
 pub use crash::CrashPoint;
 pub use status::{Phase, Status, TableRebuild};
 
