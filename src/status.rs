@@ -7,7 +7,7 @@ use crate::dlq;
 use crate::output::say;
 use crate::query::Reader;
 use crate::settings::DataDirFlags;
-use crate::system::RunFile;
+use crate::system::{Report, RunFile};
 use anyhow::{Context, Result};
 use clap::Args;
 use gapless_engine::kafka::dead_letters;
@@ -65,15 +65,8 @@ struct Log {
     dead_letters: Option<usize>,
 }
 
-/// What the operator's port tells; nothing where it does not answer.
-#[derive(Default)]
-struct Operator {
-    troubles: Vec<String>,
-    metrics: String,
-}
-
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The operator's port answers these from memory.
+/// The operator's port answers this from memory.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Serialize, Deserialize)]
@@ -154,24 +147,23 @@ impl StatusCommand {
 
 async fn read(run: &RunFile, data_dir: String) -> Status {
     let page = format!("http://{}", run.operator_url_address());
-    let (operator, figures, log) = tokio::join!(operator(&page), figures(run), log(run));
+    let (health, figures, log) = tokio::join!(health(&page), figures(run), log(run));
     let mut failures = Vec::new();
-    let operator = told(operator, &mut failures);
+    let denied_fetches = health.as_ref().ok().map(|health| health.denied_fetches);
+    let health = told(health, &mut failures);
     let figures = told(figures, &mut failures);
     let mut log = told(log, &mut failures);
     // Where Kafka does not answer: what the projections knew last.
-    let told_by_them = || metric(&operator.metrics, "gapless_projection_lag_records");
-    log.projections_lag = log.projections_lag.or_else(told_by_them);
+    log.projections_lag = log.projections_lag.or(health.projections_lag);
     // The group's offset stays where it is while lost states are read again: they know how far they are.
-    let theirs = metric(&operator.metrics, "gapless_processor_lag_events");
-    log.processors_lag = log.processors_lag.max(theirs);
+    log.processors_lag = log.processors_lag.max(health.processors_lag);
     Status {
         data_dir,
         webhook: run.webhook_url(),
-        troubles: [operator.troubles, failures].concat(),
+        troubles: [health.troubles, failures].concat(),
         figures,
         log,
-        denied_fetches: metric(&operator.metrics, "gapless_refetch_denied_total"),
+        denied_fetches,
         page,
     }
 }
@@ -184,25 +176,15 @@ fn told<T: Default>(part: Result<T>, failures: &mut Vec<String>) -> T {
     })
 }
 
-async fn operator(page: &str) -> Result<Operator> {
+async fn health(page: &str) -> Result<Report> {
     let client = reqwest::Client::builder()
         .no_proxy()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(ANSWER_TIMEOUT)
         .build()?;
-    let get = async |path: &str| {
-        let answer = client.get(format!("{page}{path}")).send().await?;
-        anyhow::Ok((answer.status(), answer.text().await?))
-    };
     let asked = async {
-        let (ready, reasons) = get("/readyz").await?;
-        let (_, metrics) = get("/metrics").await?;
-        let troubles = if ready.is_success() {
-            Vec::new()
-        } else {
-            reasons.lines().map(str::to_owned).collect()
-        };
-        anyhow::Ok(Operator { troubles, metrics })
+        let answer = client.get(format!("{page}/health")).send().await?;
+        answer.error_for_status()?.json().await
     };
     asked.await.context("the operator's port does not answer")
 }
@@ -241,14 +223,6 @@ async fn figures(run: &RunFile) -> Result<Figures> {
 fn typed<T: serde::de::DeserializeOwned>(rows: Vec<serde_json::Value>) -> Result<Vec<T>> {
     let typed = rows.into_iter().map(serde_json::from_value);
     Ok(typed.collect::<Result<_, _>>()?)
-}
-
-/// The value of a metric without labels, in Prometheus' text form.
-fn metric(text: &str, name: &str) -> Option<u64> {
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
-    line.trim().parse().ok()
 }
 
 fn print(status: &Status) {
@@ -351,12 +325,5 @@ mod tests {
     fn what_lacks_anything_is_never_shown_as_whole() {
         assert_eq!(percent(1.0), "100.00 %");
         assert_eq!(percent(0.999_999), "99.99 %");
-    }
-
-    #[test]
-    fn a_metric_is_found_by_its_whole_name() {
-        let text = "# TYPE a gauge\na_b 5\na 7\n";
-        assert_eq!(metric(text, "a"), Some(7));
-        assert_eq!(metric(text, "b"), None);
     }
 }

@@ -296,7 +296,7 @@ impl Running {
     async fn until(&self, what: &str, holds: impl Fn(&FetchMetrics) -> bool) {
         let began = Instant::now();
         while !holds(&self.metrics) {
-            assert!(began.elapsed() < WAIT, "{what}: {}", self.metrics.render());
+            assert!(began.elapsed() < WAIT, "{what}: {:?}", self.metrics);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

@@ -281,7 +281,7 @@ async fn exactly_the_right_ones_are_accepted() {
     }
     let counters = server.webhook.counters();
     assert_eq!(counters.count(Outcome::ForeignOwner), refused);
-    let text = server.webhook.metrics();
+    let text = server.metrics();
     let line = format!("{{outcome=\"foreign_owner\",status=\"403\"}} {refused}");
     assert!(text.contains(&line), "{text}");
     // Each event that was taken says whose it is.

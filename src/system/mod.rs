@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use tokio::sync::watch;
 
 pub(crate) use operator::Live;
-pub(crate) use roles::{Health, Roles, Times};
+pub(crate) use roles::{Health, Report, Roles, Times};
 pub(crate) use run_file::RunFile;
 pub(crate) use stores::claim;
 

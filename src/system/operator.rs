@@ -3,17 +3,19 @@
 use super::Places;
 use super::roles::Health;
 use anyhow::Result;
-use axum::Router;
 use axum::extract::Request;
-use axum::http::header::HOST;
+use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::uri::Authority;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use gapless_ingest::Clock;
 use gapless_ingest::webhook::Limits;
 use gapless_page::{PageClock, PageOptions, page_router};
+use prometheus_client::registry::Registry;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +35,9 @@ pub(super) fn limits() -> Limits {
     }
 }
 
+/// The form of Prometheus' text that its own library writes.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 /// Fills the page's live strip; see [`gapless_page::StatusSource`] for its form.
 pub(crate) type Live = Arc<dyn Fn(&Health) -> serde_json::Value + Send + Sync>;
 
@@ -43,12 +48,14 @@ pub(crate) type Live = Arc<dyn Fn(&Health) -> serde_json::Value + Send + Sync>;
 /// of its own.
 /// `/healthz` says that the process runs; `/readyz` answers 503 and every reason, a line each, while
 /// some part cannot do its work; `/readyz/webhook` only while no delivery can be taken in, so that
-/// nothing that leads GitHub here stops doing so for a table's sake. None of them needs more than memory,
-/// so that all answer in trouble.
+/// nothing that leads GitHub here stops doing so for a table's sake; `/health` says the reasons and how
+/// far the parts are, as JSON, and `/metrics` what Prometheus asks for. None of them needs more than
+/// memory, so that all answer in trouble.
 pub(super) fn router(
     places: &Places,
     address: SocketAddr,
     health: Arc<Health>,
+    registry: Registry,
     status: Option<Live>,
     clock: impl Clock + 'static,
 ) -> Result<Router> {
@@ -70,7 +77,8 @@ pub(super) fn router(
         status,
         clock,
     })?;
-    let (ready, intake, metrics) = (Arc::clone(&health), Arc::clone(&health), health);
+    let (ready, intake) = (Arc::clone(&health), Arc::clone(&health));
+    let registry = Arc::new(registry);
     let page = match places.registry_url {
         None => page.nest("/registry", gapless_registry::router(&places.topics)),
         Some(_) => page,
@@ -85,7 +93,8 @@ pub(super) fn router(
             "/readyz/webhook",
             get(move || async move { readiness(&intake.intake_troubles()) }),
         )
-        .route("/metrics", get(move || async move { metrics.metrics() }))
+        .route("/health", get(move || async move { Json(health.report()) }))
+        .route("/metrics", get(move || async move { metrics(&registry) }))
         .layer(from_fn(in_time));
     Ok(guarded(all, address))
 }
@@ -126,6 +135,14 @@ fn is_own(host: &HeaderValue) -> bool {
 async fn in_time(request: Request, next: Next) -> Response {
     let answered = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
     answered.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
+}
+
+fn metrics(registry: &Registry) -> Response {
+    let mut text = String::new();
+    match prometheus_client::encoding::text::encode(&mut text, registry) {
+        Ok(()) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 fn readiness(troubles: &[String]) -> impl IntoResponse + use<> {

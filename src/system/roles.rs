@@ -12,6 +12,13 @@ use gapless_ingest::poll::{PollTimes, Poller};
 use gapless_ingest::webhook::{self, Limits, Webhook};
 use gapless_ingest::{Clock, KafkaConfig, KafkaLog, SourceConfig};
 use gapless_projections::sink as projections;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,7 +41,6 @@ pub(crate) struct Health {
     pub(crate) processors: Arc<processors::Status>,
     pub(crate) projections: watch::Receiver<projections::Status>,
     pub(crate) fetches: Arc<FetchMetrics>,
-    webhook_metrics: Box<dyn Fn() -> String + Send + Sync>,
     log: Arc<KafkaLog>,
     parts: Vec<(&'static str, watch::Receiver<PartState>)>,
 }
@@ -79,42 +85,58 @@ impl Health {
             .collect()
     }
 
-    /// All figures in Prometheus' text form.
-    pub(crate) fn metrics(&self) -> String {
-        let sink = self.projections.borrow().clone();
-        let mut text = (self.webhook_metrics)();
-        text.push_str(&self.fetches.render());
-        text.push_str(&self.processors.dead_letters().render());
-        for (name, help, value) in [
+    /// How it is doing, for `gapless status`.
+    pub(crate) fn report(&self) -> Report {
+        Report {
+            troubles: self.troubles(),
+            processors_lag: self.processors.lag(),
+            projections_lag: self.projections.borrow().lag,
+            denied_fetches: self.fetches.denied(),
+        }
+    }
+
+    /// What rises and no part counts by itself: name, in words, and value.
+    fn counters(&self) -> [(&'static str, &'static str, u64); 4] {
+        let sink = self.projections.borrow();
+        [
+            (
+                "gapless_processed_events",
+                "Events that the processors joined",
+                self.processors.events(),
+            ),
+            (
+                "gapless_projected_records",
+                "Records that the projections read",
+                sink.records,
+            ),
+            (
+                "gapless_projected_rows",
+                "Rows that the projections stored",
+                sink.rows,
+            ),
+            (
+                "gapless_projections_refused",
+                "Records that the projections could not read and passed over",
+                sink.refused,
+            ),
+        ]
+    }
+
+    /// The same of what rises and falls; without a value where it is not known.
+    fn gauges(&self) -> [(&'static str, &'static str, Option<u64>); 5] {
+        let is_ready = self.troubles().is_empty();
+        let sink = self.projections.borrow();
+        let left = sink.rebuilds.iter().map(|it| it.records_left).sum();
+        [
             (
                 "gapless_ready",
                 "1 while every part can do its work, as /readyz says",
-                Some(u64::from(self.troubles().is_empty())),
-            ),
-            (
-                "gapless_processed_events_total",
-                "Events that the processors joined",
-                Some(self.processors.events()),
+                Some(u64::from(is_ready)),
             ),
             (
                 "gapless_processor_lag_events",
                 "Events that the processors have not joined; missing while that is not known",
                 self.processors.lag(),
-            ),
-            (
-                "gapless_projected_records_total",
-                "Records that the projections read",
-                Some(sink.records),
-            ),
-            (
-                "gapless_projected_rows_total",
-                "Rows that the projections stored",
-                Some(sink.rows),
-            ),
-            (
-                "gapless_projections_refused_total",
-                "Records that the projections could not read and passed over",
-                Some(sink.refused),
             ),
             (
                 "gapless_projection_lag_records",
@@ -129,21 +151,50 @@ impl Health {
             (
                 "gapless_rebuild_left_records",
                 "Records that are still to be read for the table that is written again now",
-                Some(sink.rebuilds.iter().map(|it| it.records_left).sum()),
+                Some(left),
             ),
-        ] {
-            let Some(value) = value else { continue };
-            let kind = if name.ends_with("_total") {
-                "counter"
-            } else {
-                "gauge"
-            };
-            text.push_str(&format!(
-                "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
-            ));
-        }
-        text
+        ]
     }
+}
+
+/// What the parts say of themselves, as Prometheus asks for it.
+struct Watched(Arc<Health>);
+
+/// The library asks for it, and shows it nowhere.
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watched")
+    }
+}
+
+impl Collector for Watched {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for (name, help, value) in self.0.counters() {
+            let counter = ConstCounter::new(value);
+            let encoder = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+            counter.encode(encoder)?;
+        }
+        for (name, help, value) in self.0.gauges() {
+            let Some(value) = value else { continue };
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            let encoder = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+            gauge.encode(encoder)?;
+        }
+        Ok(())
+    }
+}
+
+/// How a running Gapless is doing: what `GET /health` of the operator's port answers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// Every reason why some part cannot do its work.
+    pub(crate) troubles: Vec<String>,
+    /// Events that are not processed.
+    pub(crate) processors_lag: Option<u64>,
+    /// Records that are not shown.
+    pub(crate) projections_lag: Option<u64>,
+    /// Attempts to fetch that GitHub denied since the start.
+    pub(crate) denied_fetches: u64,
 }
 
 /// That a table is damaged, and how far its rebuild is.
@@ -260,16 +311,21 @@ impl Roles {
             processors: processors_status,
             projections,
             fetches,
-            webhook_metrics: Box::new(move || webhook.metrics()),
             log,
             parts: places.parts.clone(),
         });
+        let mut registry = Registry::default();
+        webhook.register(&mut registry);
+        health.fetches.register(&mut registry);
+        health.processors.dead_letters().register(&mut registry);
+        registry.register_collector(Box::new(Watched(Arc::clone(&health))));
         let listener = listen(settings.operator_listen, "operator").await?;
         let operator_address = listener.local_addr()?;
         let router = operator::router(
             places,
             operator_address,
             Arc::clone(&health),
+            registry,
             status,
             clock.clone(),
         )?;

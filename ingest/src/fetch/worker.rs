@@ -241,8 +241,8 @@ where
                 Turn::Due => {}
             }
             self.commit();
-            let waiting = self.lanes.waiting() as u64;
-            self.metrics.waiting.store(waiting, Ordering::Relaxed);
+            let waiting = self.lanes.waiting() as i64;
+            self.metrics.waiting.set(waiting);
         }
     }
 
@@ -283,7 +283,7 @@ where
             let placed = left.placed();
             self.offsets.done(placed.partition, placed.offset);
             if let Left::Dropped(placed) = left {
-                self.metrics.dropped.fetch_add(1, Ordering::Relaxed);
+                self.metrics.dropped.inc();
                 // Not awaited: without its tombstone it only lies on its topic for longer.
                 let _ = self.tombstones.send_result(tombstone(&self.topic, &placed));
             }
@@ -325,14 +325,14 @@ where
         match &ended.result {
             Ok(()) => {
                 let commands = batch.commands.len() as u64;
-                self.metrics.commands.fetch_add(commands, Ordering::Relaxed);
-                self.metrics.answers.fetch_add(1, Ordering::Relaxed);
+                self.metrics.commands.inc_by(commands);
+                self.metrics.answers.inc();
                 tracing::debug!(%key, commands, "refetch commands were answered");
             }
             Err(error) => {
-                self.metrics.failures.fetch_add(1, Ordering::Relaxed);
+                self.metrics.failures.inc();
                 if let AnswerError::Fetch(FetchError::Denied { .. }) = error {
-                    self.metrics.denied.fetch_add(1, Ordering::Relaxed);
+                    self.metrics.denied.inc();
                 }
                 let waited_millis = batch.waited_millis;
                 tracing::warn!(%key, %error, waited_millis, "a refetch failed");

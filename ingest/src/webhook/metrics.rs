@@ -1,108 +1,105 @@
-//! What the webhook counts, in Prometheus' text form.
+//! What the webhook counts, for Prometheus.
 
 use super::Outcome;
-use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
-/// Upper bounds of the latency histogram, in milliseconds.
-const BOUNDS_MILLIS: [u64; 12] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000];
+/// Upper bounds of the latency histogram.
+const BOUNDS_SECONDS: [f64; 12] = [
+    0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+];
+
+/// Labels of a request: its outcome and status.
+type Labels = [(&'static str, String); 2];
 
 /// Counters of one webhook since the process started.
 pub struct WebhookMetrics {
-    outcomes: [AtomicU64; Outcome::ALL.len()],
-    append_buckets: [AtomicU64; BOUNDS_MILLIS.len()],
-    append_count: AtomicU64,
-    append_micros: AtomicU64,
-    payload_bytes: AtomicU64,
+    requests: Family<Labels, Counter>,
+    /// Those of `requests`, by outcome: each is there from the start, at 0, so that the first is seen
+    /// as a rise.
+    outcomes: [Counter; Outcome::ALL.len()],
+    append_seconds: Histogram,
+    payload_bytes: Counter,
 }
 
 impl WebhookMetrics {
     pub(super) fn new() -> Self {
+        let requests = Family::<Labels, Counter>::default();
+        let outcomes = Outcome::ALL.map(|outcome| {
+            let labels = [
+                ("outcome", outcome.name().to_owned()),
+                ("status", outcome.status().to_string()),
+            ];
+            requests.get_or_create(&labels).clone()
+        });
         Self {
-            outcomes: [const { AtomicU64::new(0) }; Outcome::ALL.len()],
-            append_buckets: [const { AtomicU64::new(0) }; BOUNDS_MILLIS.len()],
-            append_count: AtomicU64::new(0),
-            append_micros: AtomicU64::new(0),
-            payload_bytes: AtomicU64::new(0),
+            requests,
+            outcomes,
+            append_seconds: Histogram::new(BOUNDS_SECONDS),
+            payload_bytes: Counter::default(),
         }
     }
 
     /// Requests that ended with `outcome`.
     pub fn count(&self, outcome: Outcome) -> u64 {
-        self.outcomes[outcome as usize].load(Relaxed)
+        self.outcomes[outcome as usize].get()
     }
 
     pub(super) fn ended(&self, outcome: Outcome) {
-        self.outcomes[outcome as usize].fetch_add(1, Relaxed);
+        self.outcomes[outcome as usize].inc();
     }
 
     pub(super) fn appended(&self, took: Duration, payload_bytes: usize) {
-        if let Some(bucket) = BOUNDS_MILLIS
-            .iter()
-            .position(|&bound| took <= Duration::from_millis(bound))
-        {
-            self.append_buckets[bucket].fetch_add(1, Relaxed);
-        }
-        self.append_count.fetch_add(1, Relaxed);
-        self.append_micros
-            .fetch_add(took.as_micros().try_into().unwrap_or(u64::MAX), Relaxed);
-        self.payload_bytes.fetch_add(payload_bytes as u64, Relaxed);
+        self.append_seconds.observe(took.as_secs_f64());
+        self.payload_bytes.inc_by(payload_bytes as u64);
     }
 
-    /// All counters; `in_flight_bytes` is the webhook's gauge.
-    pub(super) fn render(&self, in_flight_bytes: usize) -> String {
-        let mut text = String::with_capacity(4_096);
-        let mut line = |arguments: std::fmt::Arguments<'_>| {
-            // Writing to a string cannot fail.
-            let _ = text.write_fmt(arguments);
-            text.push('\n');
-        };
-        line(format_args!(
-            "# HELP gapless_webhook_requests_total Requests to the webhook by how they ended.\n\
-             # TYPE gapless_webhook_requests_total counter"
-        ));
-        for outcome in Outcome::ALL {
-            line(format_args!(
-                "gapless_webhook_requests_total{{outcome=\"{}\",status=\"{}\"}} {}",
-                outcome.name(),
-                outcome.status(),
-                self.count(outcome)
-            ));
-        }
-        line(format_args!(
-            "# HELP gapless_webhook_append_seconds Time until the log had a delivery durably.\n\
-             # TYPE gapless_webhook_append_seconds histogram"
-        ));
-        let mut below = 0;
-        for (bound, bucket) in BOUNDS_MILLIS.iter().zip(&self.append_buckets) {
-            below += bucket.load(Relaxed);
-            let seconds = *bound as f64 / 1e3;
-            line(format_args!(
-                "gapless_webhook_append_seconds_bucket{{le=\"{seconds}\"}} {below}"
-            ));
-        }
-        let count = self.append_count.load(Relaxed);
-        line(format_args!(
-            "gapless_webhook_append_seconds_bucket{{le=\"+Inf\"}} {count}"
-        ));
-        line(format_args!(
-            "gapless_webhook_append_seconds_sum {}",
-            self.append_micros.load(Relaxed) as f64 / 1e6
-        ));
-        line(format_args!("gapless_webhook_append_seconds_count {count}"));
-        line(format_args!(
-            "# HELP gapless_webhook_payload_bytes_total Bytes of payloads that the log has.\n\
-             # TYPE gapless_webhook_payload_bytes_total counter\n\
-             gapless_webhook_payload_bytes_total {}",
-            self.payload_bytes.load(Relaxed)
-        ));
-        line(format_args!(
-            "# HELP gapless_webhook_in_flight_bytes Bytes of bodies being read or appended.\n\
-             # TYPE gapless_webhook_in_flight_bytes gauge\n\
-             gapless_webhook_in_flight_bytes {in_flight_bytes}"
-        ));
-        text
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "gapless_webhook_requests",
+            "Requests to the webhook by how they ended",
+            self.requests.clone(),
+        );
+        registry.register(
+            "gapless_webhook_append_seconds",
+            "Time until the log had a delivery durably",
+            self.append_seconds.clone(),
+        );
+        registry.register(
+            "gapless_webhook_payload_bytes",
+            "Bytes of payloads that the log has",
+            self.payload_bytes.clone(),
+        );
+    }
+}
+
+/// What is taken of the webhook's budget.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    pub(super) budget: Arc<Semaphore>,
+    pub(super) max_bytes: usize,
+}
+
+impl Collector for InFlight {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let free = self.budget.available_permits();
+        let taken = ConstGauge::new(self.max_bytes.saturating_sub(free) as i64);
+        let encoder = encoder.encode_descriptor(
+            "gapless_webhook_in_flight_bytes",
+            "Bytes of bodies being read or appended",
+            None,
+            taken.metric_type(),
+        )?;
+        taken.encode(encoder)
     }
 }
 
@@ -117,15 +114,18 @@ mod tests {
         for millis in [1, 3, 60_000] {
             metrics.appended(Duration::from_millis(millis), 10);
         }
-        let text = metrics.render(5);
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         for line in [
             "gapless_webhook_requests_total{outcome=\"accepted\",status=\"202\"} 1",
+            "gapless_webhook_requests_total{outcome=\"duplicate\",status=\"202\"} 0",
             "gapless_webhook_append_seconds_bucket{le=\"0.001\"} 1",
             "gapless_webhook_append_seconds_bucket{le=\"0.005\"} 2",
-            "gapless_webhook_append_seconds_bucket{le=\"5\"} 2",
+            "gapless_webhook_append_seconds_bucket{le=\"5.0\"} 2",
             "gapless_webhook_append_seconds_bucket{le=\"+Inf\"} 3",
             "gapless_webhook_payload_bytes_total 30",
-            "gapless_webhook_in_flight_bytes 5",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

@@ -53,6 +53,8 @@ use crate::log::{AppendError, EventLog};
 use crate::source::SourceConfig;
 use gapless_schemas::Event;
 use http::{HeaderMap, Method};
+use metrics::InFlight;
+use prometheus_client::registry::Registry;
 use recent::Recent;
 use request::Preflight;
 use signature::Keys;
@@ -132,11 +134,13 @@ impl<L: EventLog + 'static, C: Clock + 'static> Webhook<L, C> {
         &self.metrics
     }
 
-    /// The webhook's counters in Prometheus' text form.
-    pub fn metrics(&self) -> String {
-        let free = self.budget.available_permits();
-        self.metrics
-            .render(self.limits.in_flight_max_bytes.saturating_sub(free))
+    /// Adds all that it counts to `registry`.
+    pub fn register(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
+        registry.register_collector(Box::new(InFlight {
+            budget: Arc::clone(&self.budget),
+            max_bytes: self.limits.in_flight_max_bytes,
+        }));
     }
 
     /// Judges and appends one delivery whose body is in memory: the whole webhook but for the

@@ -112,6 +112,15 @@ impl TestServer {
         }
     }
 
+    /// What it counts, as Prometheus reads it.
+    pub fn metrics(&self) -> String {
+        let mut registry = prometheus_client::registry::Registry::default();
+        self.webhook.register(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        text
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}/webhook", self.address)
     }

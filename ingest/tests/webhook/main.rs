@@ -357,7 +357,7 @@ async fn at_the_memory_bound_a_delivery_gets_503_and_the_others_go_on() {
             request.body(given.body).send().await
         })
     };
-    while !server.webhook.metrics().contains("in_flight_bytes 608") {
+    while !server.metrics().contains("in_flight_bytes 608") {
         tokio::task::yield_now().await;
     }
     server.log.set(Mood::Takes);
@@ -366,7 +366,7 @@ async fn at_the_memory_bound_a_delivery_gets_503_and_the_others_go_on() {
     assert!(headers.contains_key("retry-after"));
     assert_eq!(server.post("issues", "small", BODY).await, 202);
     hanging.abort();
-    while !server.webhook.metrics().contains("in_flight_bytes 0") {
+    while !server.metrics().contains("in_flight_bytes 0") {
         tokio::task::yield_now().await;
     }
     assert_eq!(server.post("issues", "large", &large).await, 202);

@@ -1,14 +1,32 @@
-//! Dead letters by reason, in Prometheus' text form.
+//! Dead letters by reason, for Prometheus.
 //!
 //! What names no item leads to no gap, so of most dead letters nothing else tells.
 
 use crate::task::{Output, Reason};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+type Labels = [(&'static str, &'static str); 1];
 
 /// Dead letters written since the process started. Each reason is there from the start, at 0, so
 /// that the first letter is seen as a rise.
-#[derive(Debug, Default)]
-pub struct DeadLetterCounts([AtomicU64; Reason::ALL.len()]);
+#[derive(Debug)]
+pub struct DeadLetterCounts(Family<Labels, Counter>);
+
+impl Default for DeadLetterCounts {
+    fn default() -> Self {
+        let counts = Family::default();
+        for reason in Reason::ALL {
+            drop(counts.get_or_create(&labels(reason)));
+        }
+        Self(counts)
+    }
+}
+
+fn labels(reason: Reason) -> Labels {
+    [("reason", reason.name())]
+}
 
 impl DeadLetterCounts {
     /// Counts those among outputs that were acknowledged.
@@ -19,22 +37,22 @@ impl DeadLetterCounts {
             };
             let mut reason = Reason::ALL.into_iter();
             if let Some(reason) = reason.find(|known| known.name() == letter.reason) {
-                self.0[reason as usize].fetch_add(1, Relaxed);
+                self.0.get_or_create(&labels(reason)).inc();
             }
         }
     }
 
-    /// All counters.
-    pub fn render(&self) -> String {
-        let mut text = "# HELP gapless_dead_letters_total Dead letters written, by reason.\n\
-                        # TYPE gapless_dead_letters_total counter\n"
-            .to_owned();
-        for reason in Reason::ALL {
-            let (name, count) = (reason.name(), self.0[reason as usize].load(Relaxed));
-            text.push_str(&format!(
-                "gapless_dead_letters_total{{reason=\"{name}\"}} {count}\n"
-            ));
-        }
-        text
+    /// How many there were for `reason`.
+    pub fn count(&self, reason: Reason) -> u64 {
+        self.0.get_or_create(&labels(reason)).get()
+    }
+
+    /// Adds them to `registry`.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "gapless_dead_letters",
+            "Dead letters written, by reason",
+            self.0.clone(),
+        );
     }
 }
