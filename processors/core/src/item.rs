@@ -2,7 +2,7 @@
 //! the same objects, closed, reopened, labelled and listed alike.
 
 use crate::detect::{Questions, is_history};
-use crate::law::{Earliest, Join, Latest, Register, Stamp};
+use crate::law::{Earliest, Latest, Register, Stamp, join_fields};
 use crate::lifecycle::{self, Impossibility, Lifecycle, RestsOn, Turn, impossibilities};
 use crate::names::{Names, sorted};
 use crate::payload::{
@@ -67,25 +67,23 @@ pub(crate) struct Headline {
     pub(crate) closed_at: Option<Timestamp>,
 }
 
-impl Join for Item {
-    fn join(&mut self, other: Self) {
-        self.repository.join(other.repository);
-        self.created_at.join(other.created_at);
-        self.is_shown |= other.is_shown;
-        self.headline.join(other.headline);
-        self.author.join(other.author);
-        self.labels.join(other.labels);
-        self.assignees.join(other.assignees);
-        self.names.join(other.names);
-        self.comments.join(other.comments);
-        self.presence.join(other.presence);
-        self.lifecycle.join(other.lifecycle);
-        self.first_heard_at.join(other.first_heard_at);
-        self.heard_at.join(other.heard_at);
-        self.listed_at.join(other.listed_at);
-        self.changed_at.join(other.changed_at);
-    }
-}
+join_fields!(Item {
+    repository,
+    created_at,
+    is_shown,
+    headline,
+    author,
+    labels,
+    assignees,
+    names,
+    comments,
+    presence,
+    lifecycle,
+    first_heard_at,
+    heard_at,
+    listed_at,
+    changed_at,
+});
 
 /// The shared fields of an object, whichever its form.
 struct Shown<'a> {

@@ -11,7 +11,7 @@
 //! One register of the last thing said would not do: the 404 that follows a deletion would make
 //! "gone" "unreachable", which may only mean that a credential lost its access.
 
-use crate::law::{Join, Latest};
+use crate::law::{Join, Latest, join_fields};
 use gapless_schemas::{Presence, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -27,14 +27,12 @@ pub(crate) struct PresenceEvidence {
     unreachable: Latest<Timestamp>,
 }
 
-impl Join for PresenceEvidence {
-    fn join(&mut self, other: Self) {
-        self.alive.join(other.alive);
-        self.gone.join(other.gone);
-        self.moved.join(other.moved);
-        self.unreachable.join(other.unreachable);
-    }
-}
+join_fields!(PresenceEvidence {
+    alive,
+    gone,
+    moved,
+    unreachable,
+});
 
 impl PresenceEvidence {
     /// That `presence` was true at `at`.

@@ -2,7 +2,7 @@
 
 use crate::detect::Asked;
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
-use crate::law::{Earliest, Join, Latest, Register, Stamp};
+use crate::law::{Earliest, Latest, Register, Stamp, join_fields};
 use crate::payload::Payload;
 use gapless_schemas::{Event, GapEvent, GapOutcome, Question, Resource, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -28,14 +28,12 @@ struct Opening {
     since: Timestamp,
 }
 
-impl Join for State {
-    fn join(&mut self, other: Self) {
-        self.repository.join(other.repository);
-        self.opening.join(other.opening);
-        self.closed_at.join(other.closed_at);
-        self.answers.join(other.answers);
-    }
-}
+join_fields!(State {
+    repository,
+    opening,
+    closed_at,
+    answers,
+});
 
 impl State {
     /// Notes an answer for every gap that asked for it.

@@ -4,7 +4,7 @@
 use crate::detect::Asked;
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
 use crate::item::Item;
-use crate::law::{Join, Latest};
+use crate::law::{Latest, join_fields};
 use crate::payload::{IssueObject, Payload};
 use gapless_schemas::{Event, Presence};
 use serde::{Deserialize, Serialize};
@@ -18,13 +18,11 @@ pub struct State {
     became_pull_request: bool,
 }
 
-impl Join for State {
-    fn join(&mut self, other: Self) {
-        self.item.join(other.item);
-        self.id.join(other.id);
-        self.became_pull_request |= other.became_pull_request;
-    }
-}
+join_fields!(State {
+    item,
+    id,
+    became_pull_request,
+});
 
 impl State {
     fn of(event: &Event, issue: &IssueObject) -> Self {

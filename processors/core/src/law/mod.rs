@@ -20,6 +20,27 @@ pub trait Join {
     fn join(&mut self, other: Self);
 }
 
+/// A product of joins: joins each field with its like. Every field is named, as one that is not
+/// joined would be the last one told, whatever the order: a struct with one more does not compile.
+macro_rules! join_fields {
+    ($state:ident { $($field:ident),+ $(,)? }) => {
+        impl $crate::law::Join for $state {
+            fn join(&mut self, other: Self) {
+                let Self { $($field),+ } = other;
+                $($crate::law::Join::join(&mut self.$field, $field);)+
+            }
+        }
+    };
+}
+pub(crate) use join_fields;
+
+/// A flag that is never taken back.
+impl Join for bool {
+    fn join(&mut self, other: Self) {
+        *self |= other;
+    }
+}
+
 /// Joins maps key by key.
 impl<K: Ord, V: Join> Join for std::collections::BTreeMap<K, V> {
     fn join(&mut self, other: Self) {

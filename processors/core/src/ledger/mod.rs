@@ -24,7 +24,7 @@
 
 use crate::detect::{Asked, Urgency, is_history};
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
-use crate::law::{Earliest, Join, Latest, Register, Stamp, settles, short_id};
+use crate::law::{Earliest, Join, Latest, Register, Stamp, join_fields, settles, short_id};
 use crate::payload::Payload;
 use crate::presence::FOR_EVER;
 use gapless_schemas::{Event, LedgerBlock, LedgerDay, Question, Resource, Source, Timestamp};
@@ -66,21 +66,19 @@ pub struct State {
     full: Earliest<Timestamp>,
 }
 
-impl Join for State {
-    fn join(&mut self, other: Self) {
-        self.repository.join(other.repository);
-        self.known.join(other.known);
-        self.explained.join(other.explained);
-        self.unseen.join(other.unseen);
-        self.answered.join(other.answered);
-        self.told.join(other.told);
-        self.unreadable.join(other.unreadable);
-        self.odd_rows.join(other.odd_rows);
-        self.listed.join(other.listed);
-        self.first_heard_at.join(other.first_heard_at);
-        self.full.join(other.full);
-    }
-}
+join_fields!(State {
+    repository,
+    known,
+    explained,
+    unseen,
+    answered,
+    told,
+    unreadable,
+    odd_rows,
+    listed,
+    first_heard_at,
+    full,
+});
 
 /// The last row of a number that could not be read. A listing shows it again and again, and each time
 /// it is the same: so it is known by its content, and asked about once.

@@ -74,14 +74,21 @@ pub(crate) struct Shown {
 
 impl Join for Lifecycle {
     fn join(&mut self, other: Self) {
-        for (telling, actor) in other.told {
+        let Self {
+            told,
+            closings,
+            timeline,
+            partial_timeline,
+            opened_draft,
+        } = other;
+        for (telling, actor) in told {
             let known = self.told.entry(telling).or_default();
             *known = (*known).max(actor);
         }
-        self.closings.join(other.closings);
-        self.timeline.join(other.timeline);
-        self.partial_timeline.join(other.partial_timeline);
-        self.opened_draft.join(other.opened_draft);
+        self.closings.join(closings);
+        self.timeline.join(timeline);
+        self.partial_timeline.join(partial_timeline);
+        self.opened_draft.join(opened_draft);
     }
 }
 

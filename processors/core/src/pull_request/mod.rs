@@ -6,7 +6,7 @@ mod view;
 use crate::detect::Asked;
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
 use crate::item::Item;
-use crate::law::{Earliest, Join, Latest, Register};
+use crate::law::{Earliest, Latest, Register, join_fields};
 use crate::lifecycle::Turn;
 use crate::payload::Payload;
 use gapless_schemas::{Contested, Event, Presence, Question, Timestamp, TransitionKind};
@@ -74,34 +74,30 @@ struct Review {
     reviewer: Latest<i64>,
 }
 
-impl Join for Review {
-    fn join(&mut self, other: Self) {
-        self.submitted_at.join(other.submitted_at);
-        self.given.join(other.given);
-        self.dismissed |= other.dismissed;
-        self.commit_sha.join(other.commit_sha);
-        self.reviewer.join(other.reviewer);
-    }
-}
+join_fields!(Review {
+    submitted_at,
+    given,
+    dismissed,
+    commit_sha,
+    reviewer,
+});
 
-impl Join for State {
-    fn join(&mut self, other: Self) {
-        self.item.join(other.item);
-        self.id.join(other.id);
-        self.draft.join(other.draft);
-        self.merged_at.join(other.merged_at);
-        self.branches.join(other.branches);
-        self.requested.join(other.requested);
-        self.figures.join(other.figures);
-        self.merged_by.join(other.merged_by);
-        self.reviews.join(other.reviews);
-        self.shown_heads.join(other.shown_heads);
-        self.heads.join(other.heads);
-        self.first_head.join(other.first_head);
-        self.reopened_heads.join(other.reopened_heads);
-        self.first_commit_at.join(other.first_commit_at);
-    }
-}
+join_fields!(State {
+    item,
+    id,
+    draft,
+    merged_at,
+    branches,
+    requested,
+    figures,
+    merged_by,
+    reviews,
+    shown_heads,
+    heads,
+    first_head,
+    reopened_heads,
+    first_commit_at,
+});
 
 impl State {
     /// Whether anything showed it as a pull request; a mere 404 of its number did not.

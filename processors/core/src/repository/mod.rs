@@ -4,7 +4,7 @@ mod namings;
 
 use crate::detect::{Asked, Questions};
 use crate::entity::{self, Entity, Key, Kind, Parts, Record};
-use crate::law::{Earliest, Join, Latest, Register, Stamp};
+use crate::law::{Earliest, Latest, Register, Stamp, join_fields};
 use crate::payload::{Payload, RepositoryObject, Webhook};
 use crate::presence::PresenceEvidence;
 use gapless_schemas::{Contested, Event, Presence, Resource, Source, Timestamp};
@@ -37,18 +37,16 @@ struct Identity {
     default_branch: Option<String>,
 }
 
-impl Join for State {
-    fn join(&mut self, other: Self) {
-        self.identity.join(other.identity);
-        self.archived.join(other.archived);
-        self.presence.join(other.presence);
-        self.names.join(other.names);
-        self.created_at.join(other.created_at);
-        self.first_seen_at.join(other.first_seen_at);
-        self.listed_until.join(other.listed_until);
-        self.namings.join(other.namings);
-    }
-}
+join_fields!(State {
+    identity,
+    archived,
+    presence,
+    names,
+    created_at,
+    first_seen_at,
+    listed_until,
+    namings,
+});
 
 impl State {
     fn of(event: &Event, repository: &RepositoryObject) -> Self {
