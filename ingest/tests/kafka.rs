@@ -12,7 +12,7 @@ use gapless_ingest::github::{Answer, GitHub, TransportError};
 use gapless_ingest::{
     AppendError, EventLog, KafkaConfig, KafkaLog, SystemClock, TopicError, ensure_topics,
 };
-use gapless_schemas::{Codec, Event, PayloadForm, Refetch, Resource, Source, Timestamp, Topics};
+use gapless_schemas::{Codec, Event, Refetch, Resource, Source, Timestamp, Topics};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
@@ -61,22 +61,11 @@ fn event(index: usize, payload: Vec<u8>) -> Event {
         event_id: format!("{index:032x}"),
         source: Source::Webhook,
         kind: "issues".into(),
-        action: None,
         host: "github.com".into(),
-        owner: None,
-        owner_id: None,
-        repository: None,
         repository_id: Some(index as i64 % 7),
-        number: None,
-        hook_target_id: None,
-        occurred_at: None,
-        first_delivered_at: None,
-        requested_at: None,
         received_at: Timestamp::from_seconds(1),
-        credential_kind: None,
-        headers: BTreeMap::new(),
-        payload_form: PayloadForm::Raw,
         payload,
+        ..Event::bare()
     }
 }
 

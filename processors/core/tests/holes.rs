@@ -2,7 +2,7 @@
 
 use gapless_core::{Key, Kind, Record, State, lift, lift_unreadable};
 use gapless_schemas::{
-    Detector, Event, PayloadForm, Presence, Question, Resource, Source, Timestamp, Urgency, ids,
+    Detector, Event, Presence, Question, Resource, Source, Timestamp, Urgency, ids,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -17,22 +17,14 @@ fn event(source: Source, kind: &str, received_at: &str, payload: &Value) -> Even
         event_id: ids::webhook_event_id("github.com", received_at, &payload),
         source,
         kind: kind.to_owned(),
-        action: None,
         host: "github.com".to_owned(),
-        owner: None,
-        owner_id: None,
         repository: Some("o/r".to_owned()),
         repository_id: Some(5),
         number: Some(7),
-        hook_target_id: None,
-        occurred_at: None,
-        first_delivered_at: None,
         requested_at: (source != Source::Webhook).then_some(at),
         received_at: at,
-        credential_kind: None,
-        headers: BTreeMap::new(),
-        payload_form: PayloadForm::Raw,
         payload,
+        ..Event::bare()
     }
 }
 

@@ -4,9 +4,9 @@
 use flate2::read::GzDecoder;
 use gapless_core::detect::Urgency;
 use gapless_core::{Key, Record, State, lift};
-use gapless_schemas::{Event, PayloadForm, Source, Timestamp};
+use gapless_schemas::{Event, Source, Timestamp};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::io::{BufRead, BufReader, Write as _, stderr};
 use std::path::PathBuf;
 
@@ -104,15 +104,9 @@ fn webhook(place: usize, kind: &str, body: &Value) -> Event {
         repository: body["repository"]["full_name"].as_str().map(str::to_owned),
         repository_id: body["repository"]["id"].as_i64(),
         number: body["pull_request"]["number"].as_i64(),
-        hook_target_id: None,
-        occurred_at: None,
-        first_delivered_at: None,
-        requested_at: None,
         received_at: Timestamp::from_seconds(2_000_000_000 + place as i64),
-        credential_kind: None,
-        headers: BTreeMap::new(),
-        payload_form: PayloadForm::Raw,
         payload,
+        ..Event::bare()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use gapless_core::{Key, Kind, Record, State, lift};
 use gapless_schemas::{
-    Detector, Event, Issue, PayloadForm, PullRequest, Source, Timestamp, TransitionKind, ids,
+    Detector, Event, Issue, PullRequest, Source, Timestamp, TransitionKind, ids,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -54,20 +54,13 @@ fn event(source: Source, kind: &str, action: Option<&str>, guid: &str, payload: 
         kind: kind.to_owned(),
         action: action.map(str::to_owned),
         host: "github.com".to_owned(),
-        owner: None,
-        owner_id: None,
         repository: Some("o/r".to_owned()),
         repository_id: Some(5),
         number: Some(7),
-        hook_target_id: None,
-        occurred_at: None,
-        first_delivered_at: None,
         requested_at: (source == Source::Snapshot).then_some(at(1_000)),
         received_at: at(1_000),
-        credential_kind: None,
-        headers: BTreeMap::new(),
-        payload_form: PayloadForm::Raw,
         payload,
+        ..Event::bare()
     }
 }
 

@@ -5,9 +5,7 @@
 use gapless_core::detect::Patience;
 use gapless_embedded::{Embedded, Error, PartCommand};
 use gapless_engine::kafka::{Options, Status, run};
-use gapless_schemas::{
-    Codec, Event, Issue, PayloadForm, Source, StateTopic, Timestamp, Topics, ids,
-};
+use gapless_schemas::{Codec, Event, Issue, Source, StateTopic, Timestamp, Topics, ids};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -132,22 +130,15 @@ impl World {
             event_id: ids::webhook_event_id(HOST, &second.to_string(), &payload),
             source: Source::Webhook,
             kind: "issues".to_owned(),
-            action: None,
             host: HOST.to_owned(),
             owner: Some("o".to_owned()),
             owner_id: Some(1),
             repository: Some("o/r".to_owned()),
             repository_id: Some(REPOSITORY),
             number: Some(number),
-            hook_target_id: None,
-            occurred_at: None,
-            first_delivered_at: None,
-            requested_at: None,
             received_at: time(second),
-            credential_kind: None,
-            headers: BTreeMap::new(),
-            payload_form: PayloadForm::Raw,
             payload,
+            ..Event::bare()
         };
         let value = self.codec.encode(&event).unwrap();
         self.write(&self.topics.events(), &event.event_id, &value)

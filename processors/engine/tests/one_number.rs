@@ -5,7 +5,7 @@ use gapless_core::detect::Patience;
 use gapless_core::{Key, Record};
 use gapless_engine::store::MemoryStore;
 use gapless_engine::{Input, Output, Settings, Task};
-use gapless_schemas::{Codec, Event, GapEvent, PayloadForm, Presence, Source, Timestamp, ids};
+use gapless_schemas::{Codec, Event, GapEvent, Presence, Source, Timestamp, ids};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -22,22 +22,14 @@ fn event(source: Source, kind: &str, second: i64, payload: &Value) -> Event {
         event_id: ids::answer_event_id("github.com", kind, at, &payload),
         source,
         kind: kind.to_owned(),
-        action: None,
         host: "github.com".to_owned(),
-        owner: None,
-        owner_id: None,
         repository: Some("o/r".to_owned()),
         repository_id: Some(5),
         number: Some(1),
-        hook_target_id: None,
-        occurred_at: None,
-        first_delivered_at: None,
         requested_at: (source != Source::Webhook).then_some(at),
         received_at: at,
-        credential_kind: None,
-        headers: BTreeMap::new(),
-        payload_form: PayloadForm::Raw,
         payload,
+        ..Event::bare()
     }
 }
 

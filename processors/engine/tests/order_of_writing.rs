@@ -8,7 +8,7 @@ use gapless_engine::store::{DiskStore, MemoryStore, Store};
 use gapless_engine::{
     CrashPoint, Halt, Input, Log, LogError, Output, Reason, Settings, Task, drive, records,
 };
-use gapless_schemas::{Codec, Event, PayloadForm, Source, Timestamp, ids, version};
+use gapless_schemas::{Codec, Event, Source, Timestamp, ids, version};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -44,22 +44,15 @@ fn webhook_of(repository_id: i64, second: i64, payload: &[u8]) -> Input {
         event_id: ids::webhook_event_id("github.com", &second.to_string(), payload),
         source: Source::Webhook,
         kind: "issues".to_owned(),
-        action: None,
         host: "github.com".to_owned(),
         owner: Some("o".to_owned()),
         owner_id: Some(1),
         repository: Some("o/r".to_owned()),
         repository_id: Some(repository_id),
         number: Some(1),
-        hook_target_id: None,
-        occurred_at: None,
-        first_delivered_at: None,
-        requested_at: None,
         received_at: Timestamp::from_seconds(START_SECONDS + second),
-        credential_kind: None,
-        headers: BTreeMap::new(),
-        payload_form: PayloadForm::Raw,
         payload: payload.to_vec(),
+        ..Event::bare()
     };
     let value = Codec::embedded().encode(&event).unwrap();
     Input::read(&Codec::embedded(), 0, &value, &mut None)

@@ -2,9 +2,8 @@
 
 use gapless_projections::sink::{Projector, Record, Step, Store};
 use gapless_schemas::{
-    Account, Codec, Detector, Event, Gap, Issue, LedgerBlock, LedgerDay, PayloadForm, Presence,
-    PullRequest, Repository, Review, Source, StateTopic, Timestamp, Topics, Transition,
-    TransitionKind, version,
+    Account, Codec, Detector, Event, Gap, Issue, LedgerBlock, LedgerDay, Presence, PullRequest,
+    Repository, Review, Source, StateTopic, Timestamp, Topics, Transition, TransitionKind, version,
 };
 
 pub(crate) const HOST: &str = "github.com";
@@ -218,15 +217,11 @@ pub(crate) fn event(id: &str, occurred_at: Option<Timestamp>) -> Event {
         repository: Some("acme/anvil".into()),
         repository_id: Some(REPOSITORY_ID),
         number: Some(1),
-        hook_target_id: None,
         occurred_at,
-        first_delivered_at: None,
-        requested_at: None,
         received_at: occurred_at.map_or(at(1, 0), |occurred_at| occurred_at.max(at(1, 0))),
-        credential_kind: None,
         headers: [("x-github-delivery".to_owned(), "guid".to_owned())].into(),
-        payload_form: PayloadForm::Raw,
         payload: br#"{"sender":{"login":"ann","id":1}}"#.to_vec(),
+        ..Event::bare()
     }
 }
 

@@ -2,9 +2,9 @@
 //! long waits, gaps that healed and some that have not.
 
 use gapless_schemas::{
-    Account, Codec, Detector, Event, Gap, GapOutcome, Issue, LedgerBlock, LedgerDay, PayloadForm,
-    Presence, PullRequest, Record, Repository, Review, Source, StateTopic, Timestamp, Topics,
-    Transition, TransitionKind,
+    Account, Codec, Detector, Event, Gap, GapOutcome, Issue, LedgerBlock, LedgerDay, Presence,
+    PullRequest, Record, Repository, Review, Source, StateTopic, Timestamp, Topics, Transition,
+    TransitionKind,
 };
 use std::collections::BTreeMap;
 
@@ -564,15 +564,10 @@ impl Maker<'_> {
             repository: Some(self.repository.clone()),
             repository_id: Some(self.repository_id),
             number: Some(number),
-            hook_target_id: None,
             occurred_at: Some(at),
-            first_delivered_at: None,
-            requested_at: None,
             received_at: at.plus_seconds(delay),
-            credential_kind: None,
-            headers: BTreeMap::new(),
-            payload_form: PayloadForm::Raw,
             payload: b"{}".to_vec(),
+            ..Event::bare()
         };
         let value = self.codec.encode(&event).expect("an event is written");
         self.records.push(Seeded {

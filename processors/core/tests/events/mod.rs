@@ -2,7 +2,7 @@
 //! null, about few numbers, in few seconds.
 
 use gapless_core::{Key, State, lift, lift_unreadable};
-use gapless_schemas::{Event, GapEvent, PayloadForm, Question, Resource, Source, Timestamp, ids};
+use gapless_schemas::{Event, GapEvent, Question, Resource, Source, Timestamp, ids};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -85,20 +85,15 @@ impl Told {
             kind: self.kind.to_owned(),
             action: self.action.map(str::to_owned),
             host: "github.com".to_owned(),
-            owner: None,
-            owner_id: None,
             repository: Some("o/r".to_owned()),
             repository_id: Some(5),
             number: self.number,
-            hook_target_id: None,
-            occurred_at: None,
             first_delivered_at: (knows_first_attempt && !is_answer).then_some(requested_at),
             requested_at: is_answer.then_some(requested_at),
             received_at,
-            credential_kind: None,
             headers: BTreeMap::from([gaps]),
-            payload_form: PayloadForm::Raw,
             payload,
+            ..Event::bare()
         }
     }
 }

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test uses some of it")]
 
 use gapless_core::{Key, Kind, Record, State, lift, lift_unreadable};
-use gapless_schemas::{Event, PayloadForm, Source, Timestamp, Urgency, ids};
+use gapless_schemas::{Event, Source, Timestamp, Urgency, ids};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,22 +22,14 @@ fn event(source: Source, kind: &str, time: &str, number: Option<i64>, payload: &
         event_id: ids::answer_event_id("github.com", kind, at(time), &payload),
         source,
         kind: kind.to_owned(),
-        action: None,
         host: "github.com".to_owned(),
-        owner: None,
-        owner_id: None,
         repository: Some("o/r".to_owned()),
         repository_id: Some(5),
         number,
-        hook_target_id: None,
-        occurred_at: None,
-        first_delivered_at: None,
         requested_at: (source != Source::Webhook).then(|| at(time)),
         received_at: at(time),
-        credential_kind: None,
-        headers: BTreeMap::new(),
-        payload_form: PayloadForm::Raw,
         payload,
+        ..Event::bare()
     }
 }
 
