@@ -11,10 +11,14 @@
 //! often its gaps were closed and of how often it was asked, so deciding again writes the same events
 //! and commands again.
 
+mod decide;
+mod patience;
 mod question;
 mod watch;
 
+pub use decide::{Decision, decide};
 pub use gapless_schemas::Urgency;
+pub use patience::Patience;
 pub use question::Asked;
 pub(crate) use question::{Questions, is_history};
-pub use watch::{Decision, Patience, Watch, decide};
+pub use watch::Watch;
