@@ -9,7 +9,6 @@ use gapless_core::detect::Patience;
 use gapless_core::{Key, Record};
 use gapless_embedded::{Embedded, Error, PartCommand};
 use gapless_engine::kafka::{Options, Status, run};
-use gapless_engine::records;
 use gapless_ingest::webhook::{Limits, Outcome, Webhook};
 use gapless_ingest::{Clock, KafkaConfig, KafkaLog, Secret, SourceConfig, ensure_topics};
 use gapless_schemas::{Codec, StateTopic, Timestamp, Topics};
@@ -147,9 +146,9 @@ impl Installation {
         for topic in StateTopic::ALL {
             for found in self.found(&self.topics.state(topic)).into_iter().flatten() {
                 let text = String::from_utf8(found.key).unwrap();
-                let key = records::key(topic, &text).unwrap();
+                let key = Key::of_record(topic, &text).unwrap();
                 let value = found.value.expect("no state is ever deleted");
-                let record = records::decode(&self.codec, key.kind, &value).unwrap();
+                let record = Record::decode(&self.codec, key.kind, &value).unwrap();
                 states.insert(key, record.under(0));
             }
         }

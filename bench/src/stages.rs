@@ -194,17 +194,10 @@ fn processors(times: &mut Times, codec: &Codec, values: &[Vec<u8>]) -> Result<Ve
 }
 
 fn encode(codec: &Codec, topics: &Topics, output: &Output) -> Option<(String, Vec<u8>)> {
-    use gapless_core::Record;
     let Output::State(key, record) = output else {
         return None;
     };
-    let value = match record.as_ref() {
-        Record::PullRequest(record) => codec.encode(record.as_ref()),
-        Record::Issue(record) => codec.encode(record.as_ref()),
-        Record::Repository(record) => codec.encode(record.as_ref()),
-        Record::Ledger(record) => codec.encode(record.as_ref()),
-        Record::Gap(record) => codec.encode(record.as_ref()),
-    };
+    let value = record.encode(codec);
     Some((topics.state(key.kind.topic()), value.ok()?))
 }
 

@@ -1,88 +1,16 @@
 //! Avro in the Confluent wire format: a zero byte, the schema's id (4 bytes, big-endian), then the
 //! Avro datum. Any Kafka tool with a schema registry reads it.
 
-use crate::{
-    DeadLetter, Event, Gap, Issue, LedgerBlock, PullRequest, Refetch, Release, Repository,
-    event_datum,
-};
+use crate::{Event, Record, Release, Schema, event_datum};
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// A schema's id in the registry.
 pub type SchemaId = u32;
 
-/// Our schemas, at their newest version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Schema {
-    /// [`crate::Event`].
-    Event,
-    /// [`crate::PullRequest`].
-    PullRequest,
-    /// [`crate::Issue`].
-    Issue,
-    /// [`crate::Repository`].
-    Repository,
-    /// [`crate::LedgerBlock`].
-    LedgerBlock,
-    /// [`crate::Gap`].
-    Gap,
-    /// [`crate::Refetch`].
-    Refetch,
-    /// [`crate::DeadLetter`].
-    DeadLetter,
-}
-
-/// A value that has a schema of ours.
-pub trait Record: Serialize + DeserializeOwned {
-    /// Its schema.
-    const SCHEMA: Schema;
-}
-
-macro_rules! records {
-    ($($name:ident),*) => { $(impl Record for $name { const SCHEMA: Schema = Schema::$name; })* };
-}
-records!(
-    Event,
-    PullRequest,
-    Issue,
-    Repository,
-    LedgerBlock,
-    Gap,
-    Refetch,
-    DeadLetter
-);
-
 impl Schema {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Event,
-        Self::PullRequest,
-        Self::Issue,
-        Self::Repository,
-        Self::LedgerBlock,
-        Self::Gap,
-        Self::Refetch,
-        Self::DeadLetter,
-    ];
-
-    /// The schema's newest text, an `.avsc` file; [`Release::ALL`] has them all.
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Event => include_str!("../avro/event.avsc"),
-            Self::PullRequest => include_str!("../avro/pull_request.avsc"),
-            Self::Issue => include_str!("../avro/issue.avsc"),
-            Self::Repository => include_str!("../avro/repository.avsc"),
-            Self::LedgerBlock => include_str!("../avro/ledger_block.avsc"),
-            Self::Gap => include_str!("../avro/gap.avsc"),
-            Self::Refetch => include_str!("../avro/refetch.avsc"),
-            Self::DeadLetter => include_str!("../avro/dead_letter.avsc"),
-        }
-    }
-
     fn parsed(self) -> &'static Parsed {
         static PARSED: LazyLock<Vec<Parsed>> = LazyLock::new(|| {
             Schema::ALL
@@ -302,6 +230,7 @@ fn split(bytes: &[u8]) -> Result<(SchemaId, &[u8]), DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Gap, Issue, Refetch};
     use crate::{PayloadForm, Source, Timestamp};
     use std::collections::BTreeMap;
 

@@ -3,6 +3,7 @@
 //!
 //! Nothing here does IO, reads a clock or draws a random number.
 
+mod catalogue;
 mod client_settings;
 mod codec;
 mod dead_letter;
@@ -17,8 +18,9 @@ mod state;
 mod time;
 mod topics;
 
+pub use catalogue::{Record, Schema, StateTopic};
 pub use client_settings::{CONSUMER_DEFAULTS, client_settings};
-pub use codec::{Codec, DecodeError, EncodeError, Record, Schema, SchemaId};
+pub use codec::{Codec, DecodeError, EncodeError, SchemaId};
 pub use dead_letter::DeadLetter;
 pub use event::{
     Event, GAPS_HEADER, IssuesListing, ItemSnapshot, ListingKind, PayloadForm, RepositorySnapshot,
@@ -32,4 +34,4 @@ pub use state::{
     NameKind, Naming, Presence, PullRequest, Repository, Review, Transition, TransitionKind,
 };
 pub use time::{NotATime, Timestamp};
-pub use topics::{StateTopic, TopicSpec, Topics, version};
+pub use topics::{TopicSpec, Topics, version};

@@ -4,6 +4,7 @@
 //! from (host, repository id), never from the record key. So one task owns a partition index of
 //! all topics, and needs no other task to decide anything about a repository.
 
+use crate::StateTopic;
 use sha2::{Digest, Sha256};
 
 /// The names of one installation's topics.
@@ -21,43 +22,6 @@ pub struct Topics {
     pub generation: u32,
     /// Partitions of the events topic and of every state topic.
     pub partitions: i32,
-}
-
-/// State topics, one an entity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum StateTopic {
-    /// Values are [`crate::PullRequest`].
-    PullRequests,
-    /// Values are [`crate::Issue`].
-    Issues,
-    /// Values are [`crate::Repository`].
-    Repositories,
-    /// Values are [`crate::LedgerBlock`].
-    Ledger,
-    /// Values are [`crate::Gap`].
-    Gaps,
-}
-
-impl StateTopic {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::PullRequests,
-        Self::Issues,
-        Self::Repositories,
-        Self::Ledger,
-        Self::Gaps,
-    ];
-
-    /// Last part of the topic's name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::PullRequests => "pull-requests",
-            Self::Issues => "issues",
-            Self::Repositories => "repositories",
-            Self::Ledger => "ledger",
-            Self::Gaps => "gaps",
-        }
-    }
 }
 
 /// How a topic is to be created.

@@ -3,7 +3,10 @@
 use crate::detect::Asked;
 use crate::law::Join;
 use crate::payload::{Odd, OddRow, Payload};
-use gapless_schemas::{Event, Gap, Issue, LedgerBlock, PullRequest, Repository, StateTopic};
+use gapless_schemas::{
+    Codec, DecodeError, EncodeError, Event, Gap, Issue, LedgerBlock, PullRequest, Repository,
+    StateTopic,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -62,6 +65,11 @@ impl Key {
             kind,
             ..self.clone()
         })
+    }
+
+    /// The key of what has `record_key` on `topic`; nothing where it is none of ours.
+    pub fn of_record(topic: StateTopic, record_key: &str) -> Option<Self> {
+        Self::parse(&format!("{}/{record_key}", topic.name()))
     }
 
     /// Record key on its state topic: `host/repository/name`.
@@ -186,6 +194,24 @@ macro_rules! entities {
             /// The version that it was written under.
             pub fn version(&self) -> i64 {
                 match self { $(Self::$name(record) => record.version),* }
+            }
+
+            /// Its bytes on its topic.
+            ///
+            /// # Errors
+            /// See [`Codec::encode`].
+            pub fn encode(&self, codec: &Codec) -> Result<Vec<u8>, EncodeError> {
+                match self { $(Self::$name(record) => codec.encode(record.as_ref())),* }
+            }
+
+            /// The record of an entity of `kind` that `value` holds.
+            ///
+            /// # Errors
+            /// See [`Codec::decode`].
+            pub fn decode(codec: &Codec, kind: Kind, value: &[u8]) -> Result<Self, DecodeError> {
+                match kind {
+                    $(Kind::$name => codec.decode(value).map(|record| Self::$name(Box::new(record)))),*
+                }
             }
 
             /// The same under another version.

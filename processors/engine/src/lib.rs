@@ -6,7 +6,6 @@
 
 mod drive;
 pub mod kafka;
-pub mod records;
 pub mod store;
 mod tail;
 mod task;

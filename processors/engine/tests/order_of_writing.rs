@@ -6,7 +6,7 @@ use gapless_core::{Key, Record};
 use gapless_engine::kafka::DeadLetterCounts;
 use gapless_engine::store::{DiskStore, MemoryStore, Store};
 use gapless_engine::{
-    CrashPoint, Halt, Input, Log, LogError, Output, Reason, Settings, Task, drive, records,
+    CrashPoint, Halt, Input, Log, LogError, Output, Reason, Settings, Task, drive,
 };
 use gapless_schemas::{Codec, Event, Source, Timestamp, ids, version};
 use serde_json::{Value, json};
@@ -469,7 +469,7 @@ fn a_record_is_outdated_if_a_task_that_has_caught_up_knows_more_and_says_somethi
     };
     let codec = Codec::embedded();
     let is_outdated = |record: gapless_core::Record| {
-        let value = records::encode(&codec, &record).unwrap();
+        let value = record.encode(&codec).unwrap();
         task.is_outdated(key, Some(&value)).unwrap()
     };
     let known = version(EPOCH, task.next_offset() - 1);

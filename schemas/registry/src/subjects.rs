@@ -26,19 +26,9 @@ pub fn subjects(topics: &Topics) -> Vec<Subject> {
     subjects.extend(
         StateTopic::ALL
             .into_iter()
-            .map(|topic| subject(topics.state(topic), schema_of(topic))),
+            .map(|topic| subject(topics.state(topic), topic.schema())),
     );
     subjects
-}
-
-const fn schema_of(topic: StateTopic) -> Schema {
-    match topic {
-        StateTopic::PullRequests => Schema::PullRequest,
-        StateTopic::Issues => Schema::Issue,
-        StateTopic::Repositories => Schema::Repository,
-        StateTopic::Ledger => Schema::LedgerBlock,
-        StateTopic::Gaps => Schema::Gap,
-    }
 }
 
 #[cfg(test)]

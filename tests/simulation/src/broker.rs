@@ -1,6 +1,6 @@
 //! The log in memory: topics with partitions, and the offsets that groups committed.
 
-use gapless_engine::{Output, records};
+use gapless_engine::Output;
 use gapless_schemas::{Codec, Event, Source, StateTopic, Topics};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,7 +90,7 @@ impl Broker {
         let codec = &self.codec;
         let (topic, key, value) = match output {
             Output::State(key, record) => {
-                let value = records::encode(codec, record);
+                let value = record.encode(codec);
                 (self.topics.state(key.kind.topic()), key.record_key(), value)
             }
             Output::Event(event) => (

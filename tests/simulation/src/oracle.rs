@@ -9,7 +9,6 @@ use crate::counts::Counts;
 use crate::planted::Planted;
 use crate::sink::Sink;
 use gapless_core::{Key, Record};
-use gapless_engine::records;
 use gapless_projections::catalogue::{ROLLUPS, TABLES};
 use gapless_projections::table::Cell;
 use gapless_schemas::{
@@ -102,9 +101,9 @@ fn last_records(broker: &Broker) -> BTreeMap<Key, Record> {
         let name = broker.topics.state(topic);
         for partition in broker.partitions() {
             for record in broker.read(&name, partition, 0, usize::MAX) {
-                let key = records::key(topic, &record.key).expect("a key of ours");
+                let key = Key::of_record(topic, &record.key).expect("a key of ours");
                 let value = record.value.expect("no state is ever deleted");
-                let last = records::decode(&broker.codec, key.kind, &value);
+                let last = Record::decode(&broker.codec, key.kind, &value);
                 found.insert(key, last.expect("a state of ours is read").under(0));
             }
         }
@@ -288,9 +287,9 @@ impl States<'_> {
             let mut found: BTreeMap<Key, (Record, Record)> = BTreeMap::new();
             for partition in self.broker.partitions() {
                 for record in self.broker.read(&name, partition, 0, usize::MAX) {
-                    let key = records::key(topic, &record.key).expect("a key of ours");
+                    let key = Key::of_record(topic, &record.key).expect("a key of ours");
                     let value = record.value.expect("no state is ever deleted");
-                    let last = records::decode(&self.broker.codec, key.kind, &value);
+                    let last = Record::decode(&self.broker.codec, key.kind, &value);
                     let last = last.expect("a state of ours is read");
                     let latest = match found.remove(&key) {
                         Some((latest, _)) if latest.version() > last.version() => latest,

@@ -5,11 +5,10 @@ use crate::broker::{Broker, Record};
 use crate::chance::Chance;
 use crate::counts::Counts;
 use crate::planted::Planted;
+use gapless_core::Key;
 use gapless_core::detect::Patience;
 use gapless_engine::store::{Column, MemoryStore, Position, Store, StoreError, Write};
-use gapless_engine::{
-    CrashPoint, Halt, Input, Log, LogError, Output, Settings, Tail, Task, drive, records,
-};
+use gapless_engine::{CrashPoint, Halt, Input, Log, LogError, Output, Settings, Tail, Task, drive};
 use gapless_schemas::StateTopic;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -326,7 +325,7 @@ impl Processors {
             let name = self.broker.topics.state(topic);
             for record in self.broker.read(&name, partition, range.start, most) {
                 if tail.arrive(topic, record.offset) {
-                    let key = records::key(topic, &record.key).expect("a key of ours");
+                    let key = Key::of_record(topic, &record.key).expect("a key of ours");
                     let outdated = task.is_outdated(&key, record.value.as_deref());
                     tail.judged(Some(key), outdated.expect("a disk in memory is read"));
                     counts.add("states of others that were judged");

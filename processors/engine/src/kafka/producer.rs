@@ -3,7 +3,6 @@
 use super::consumer::Owner;
 use super::{Options, client, lock};
 use crate::drive::{Log, LogError};
-use crate::records;
 use crate::tail::Tail;
 use crate::task::Output;
 use gapless_schemas::{Codec, EncodeError, StateTopic, Topics};
@@ -149,7 +148,7 @@ impl KafkaLog {
     fn record(&self, output: &Output) -> Result<(String, String, Vec<u8>), EncodeError> {
         Ok(match output {
             Output::State(key, record) => {
-                let value = records::encode(&self.codec, record)?;
+                let value = record.encode(&self.codec)?;
                 (self.topics.state(key.kind.topic()), key.record_key(), value)
             }
             Output::Event(event) => (

@@ -11,7 +11,7 @@ use super::consumer::Tasks;
 use super::producer::KafkaLog;
 use super::{Options, client};
 use crate::drive::Halt;
-use crate::records;
+use gapless_core::Key;
 use gapless_schemas::{StateTopic, Topics};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
@@ -182,9 +182,9 @@ impl TailReader {
 }
 
 /// The entity that a record is about.
-fn key(topic: StateTopic, message: &BorrowedMessage<'_>) -> Option<gapless_core::Key> {
+fn key(topic: StateTopic, message: &BorrowedMessage<'_>) -> Option<Key> {
     let text = std::str::from_utf8(message.key()?).ok()?;
-    records::key(topic, text)
+    Key::of_record(topic, text)
 }
 
 /// Writes again what is outdated.

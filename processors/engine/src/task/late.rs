@@ -2,7 +2,6 @@
 //! why.
 
 use super::{Output, Task};
-use crate::records;
 use crate::store::{Column, Store, StoreError};
 use gapless_core::{Key, Record};
 use gapless_schemas::version;
@@ -21,8 +20,7 @@ impl<S: Store> Task<S> {
     /// # Errors
     /// Where the store cannot be read.
     pub fn is_outdated(&self, key: &Key, value: Option<&[u8]>) -> Result<bool, StoreError> {
-        let found = match value.map(|value| records::decode(&self.settings.codec, key.kind, value))
-        {
+        let found = match value.map(|value| Record::decode(&self.settings.codec, key.kind, value)) {
             None => None,
             Some(Ok(found)) if found.version() < self.known_version() => Some(found),
             Some(Ok(_)) => return Ok(false),
