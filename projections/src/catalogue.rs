@@ -1,14 +1,20 @@
 //! All tables, rollups and views. Adding a view is one folder and one line here.
 
+use crate::completeness::numbers::BlockRow;
 use crate::completeness::{self, numbers};
+use crate::gaps::GapRow;
+use crate::issues::IssueRow;
+use crate::pull_requests::PullRequestRow;
+use crate::repositories::RepositoryRow;
 use crate::rollup::Rollup;
+use crate::sink::OfState;
 use crate::table::Table;
 use crate::view::View;
 use crate::{
     events, gaps, issues, issues_daily, names, pull_requests, pull_requests_daily, rebuilds,
     repositories,
 };
-use gapless_schemas::{StateTopic, Topics};
+use gapless_schemas::Topics;
 
 /// Tables that records are written to.
 pub static TABLES: [&Table; 7] = [
@@ -64,21 +70,28 @@ pub static VIEWS: [&View; 9] = [
     },
 ];
 
+/// Views of states, a line each.
+pub(crate) fn of_states() -> [OfState; 5] {
+    [
+        OfState::of::<RepositoryRow>(),
+        OfState::of::<PullRequestRow>(),
+        OfState::of::<IssueRow>(),
+        OfState::of::<BlockRow>(),
+        OfState::of::<GapRow>(),
+    ]
+}
+
 /// Which of `topics` the rows of `table`, one of [`TABLES`], are made of.
 pub fn topics_of(table: &Table, topics: &Topics) -> Vec<String> {
-    use StateTopic::{Gaps, Issues, Ledger, PullRequests, Repositories};
-    let states: [(&Table, &[StateTopic]); 6] = [
-        (&pull_requests::TABLE, &[PullRequests]),
-        (&issues::TABLE, &[Issues]),
-        (&repositories::TABLE, &[Repositories]),
-        (&numbers::TABLE, &[Ledger]),
-        (&gaps::TABLE, &[Gaps]),
-        (&names::TABLE, &[PullRequests, Issues, Repositories]),
-    ];
-    match states.iter().find(|(known, _)| known.name == table.name) {
-        Some((_, states)) => states.iter().map(|state| topics.state(*state)).collect(),
-        None => vec![topics.events()],
+    if table.name == events::TABLE.name {
+        return vec![topics.events()];
     }
+    let is_its = |view: &OfState| match table.name == names::TABLE.name {
+        true => view.tells_names,
+        false => view.table.name == table.name,
+    };
+    let views = of_states().into_iter().filter(is_its);
+    views.map(|view| topics.state(view.topic)).collect()
 }
 
 /// Every table of a generation: of records, of figures, of indexes.

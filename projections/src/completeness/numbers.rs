@@ -4,8 +4,9 @@
 use crate::keys::{BY_DAY, OF_DAY};
 use crate::origin::{HOST, OfRepository, Origin, REPOSITORY_ID, Traced, origin_columns};
 use crate::rollup::{Figure, Rollup};
+use crate::sink::StateRow;
 use crate::table::{Mapped, Table, Type, Value, columns_of, is_day};
-use gapless_schemas::{LedgerBlock, LedgerDay};
+use gapless_schemas::{LedgerBlock, LedgerDay, StateTopic};
 use std::sync::LazyLock;
 
 /// A block's state and its record.
@@ -17,6 +18,25 @@ pub(crate) struct BlockRow {
 impl BlockRow {
     fn days(&self) -> impl Iterator<Item = &LedgerDay> {
         self.state.days.iter().filter(|day| is_day(day.day))
+    }
+}
+
+impl StateRow for BlockRow {
+    type State = LedgerBlock;
+    const TOPIC: StateTopic = StateTopic::Ledger;
+    const TABLE: &'static Table = &TABLE;
+    const ROLLUP: Option<&'static Rollup> = Some(&ROLLUP);
+
+    fn mapping() -> &'static [Mapped<Self>] {
+        &MAPPING
+    }
+
+    fn place(state: &LedgerBlock) -> (&str, i64) {
+        (&state.host, state.repository_id)
+    }
+
+    fn new(state: LedgerBlock, origin: Origin) -> Self {
+        Self { state, origin }
     }
 }
 

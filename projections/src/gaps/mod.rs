@@ -5,8 +5,10 @@ mod daily;
 pub(crate) use daily::ROLLUP;
 
 use crate::origin::{OfRepository, Origin, Traced, origin_columns, repository_columns};
+use crate::rollup::Rollup;
+use crate::sink::StateRow;
 use crate::table::{Column, Mapped, Table, Type, Value, columns_of, is_day};
-use gapless_schemas::{Detector, Gap, GapOutcome};
+use gapless_schemas::{Detector, Gap, GapOutcome, StateTopic};
 use std::sync::LazyLock;
 
 /// A gap's state and its record.
@@ -33,6 +35,25 @@ impl GapRow {
     /// Whether it lowers completeness by itself: a missing number is counted by the ledger.
     fn counts_beside_numbers(&self) -> bool {
         self.is_open() && self.state.detector != Detector::NumberSpace
+    }
+}
+
+impl StateRow for GapRow {
+    type State = Gap;
+    const TOPIC: StateTopic = StateTopic::Gaps;
+    const TABLE: &'static Table = &TABLE;
+    const ROLLUP: Option<&'static Rollup> = Some(&ROLLUP);
+
+    fn mapping() -> &'static [Mapped<Self>] {
+        &MAPPING
+    }
+
+    fn place(state: &Gap) -> (&str, i64) {
+        (&state.host, state.repository_id)
+    }
+
+    fn new(state: Gap, origin: Origin) -> Self {
+        Self { state, origin }
     }
 }
 

@@ -3,7 +3,10 @@
 use super::daily::{self, Day};
 use crate::life::{Life, Turn, began_at};
 use crate::origin::{OfRepository, Origin, Traced, is_there};
-use gapless_schemas::Issue;
+use crate::rollup::Rollup;
+use crate::sink::StateRow;
+use crate::table::{Mapped, Table};
+use gapless_schemas::{Issue, Naming, StateTopic};
 
 /// An issue's state, what follows from it, and its record.
 pub(crate) struct IssueRow {
@@ -50,17 +53,6 @@ impl Figures {
 }
 
 impl IssueRow {
-    pub(crate) fn new(state: Issue, origin: Origin) -> Self {
-        let figures = Figures::of(&state);
-        let daily = daily::contributions(&state, &figures);
-        Self {
-            state,
-            figures,
-            daily,
-            origin,
-        }
-    }
-
     pub(crate) fn author(&self) -> &str {
         self.state
             .author
@@ -75,6 +67,37 @@ impl IssueRow {
 
     pub(crate) fn author_is_bot(&self) -> bool {
         self.state.author.as_ref().is_some_and(|author| author.bot)
+    }
+}
+
+impl StateRow for IssueRow {
+    type State = Issue;
+    const TOPIC: StateTopic = StateTopic::Issues;
+    const TABLE: &'static Table = &super::TABLE;
+    const ROLLUP: Option<&'static Rollup> = Some(&crate::issues_daily::ROLLUP);
+    const TELLS_NAMES: bool = true;
+
+    fn mapping() -> &'static [Mapped<Self>] {
+        &super::MAPPING
+    }
+
+    fn place(state: &Issue) -> (&str, i64) {
+        (&state.host, state.repository_id)
+    }
+
+    fn take_names(state: &mut Issue) -> Vec<Naming> {
+        std::mem::take(&mut state.namings)
+    }
+
+    fn new(state: Issue, origin: Origin) -> Self {
+        let figures = Figures::of(&state);
+        let daily = daily::contributions(&state, &figures);
+        Self {
+            state,
+            figures,
+            daily,
+            origin,
+        }
     }
 }
 

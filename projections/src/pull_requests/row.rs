@@ -3,7 +3,10 @@
 use super::daily::{self, Day};
 use super::figures::Figures;
 use crate::origin::{OfRepository, Origin, Traced, is_there};
-use gapless_schemas::PullRequest;
+use crate::rollup::Rollup;
+use crate::sink::StateRow;
+use crate::table::{Mapped, Table};
+use gapless_schemas::{Naming, PullRequest, StateTopic};
 
 /// A pull request's state, what follows from it, and its record.
 pub(crate) struct PullRequestRow {
@@ -14,17 +17,6 @@ pub(crate) struct PullRequestRow {
 }
 
 impl PullRequestRow {
-    pub(crate) fn new(state: PullRequest, origin: Origin) -> Self {
-        let figures = Figures::of(&state);
-        let daily = daily::contributions(&state, &figures);
-        Self {
-            state,
-            figures,
-            daily,
-            origin,
-        }
-    }
-
     pub(crate) fn author(&self) -> &str {
         self.state
             .author
@@ -39,6 +31,37 @@ impl PullRequestRow {
 
     pub(crate) fn author_is_bot(&self) -> bool {
         self.state.author.as_ref().is_some_and(|author| author.bot)
+    }
+}
+
+impl StateRow for PullRequestRow {
+    type State = PullRequest;
+    const TOPIC: StateTopic = StateTopic::PullRequests;
+    const TABLE: &'static Table = &super::TABLE;
+    const ROLLUP: Option<&'static Rollup> = Some(&crate::pull_requests_daily::ROLLUP);
+    const TELLS_NAMES: bool = true;
+
+    fn mapping() -> &'static [Mapped<Self>] {
+        &super::MAPPING
+    }
+
+    fn place(state: &PullRequest) -> (&str, i64) {
+        (&state.host, state.repository_id)
+    }
+
+    fn take_names(state: &mut PullRequest) -> Vec<Naming> {
+        std::mem::take(&mut state.namings)
+    }
+
+    fn new(state: PullRequest, origin: Origin) -> Self {
+        let figures = Figures::of(&state);
+        let daily = daily::contributions(&state, &figures);
+        Self {
+            state,
+            figures,
+            daily,
+            origin,
+        }
     }
 }
 

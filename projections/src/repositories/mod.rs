@@ -1,14 +1,40 @@
 //! The view `repositories`: one row a repository.
 
 use crate::origin::{HOST, Origin, REPOSITORY_ID, Traced, origin_columns, presence_name};
+use crate::rollup::Rollup;
+use crate::sink::StateRow;
 use crate::table::{Mapped, Table, Type, Value, columns_of};
-use gapless_schemas::Repository;
+use gapless_schemas::{Naming, Repository, StateTopic};
 use std::sync::LazyLock;
 
 /// A repository's state and its record.
 pub(crate) struct RepositoryRow {
     pub(crate) state: Repository,
     pub(crate) origin: Origin,
+}
+
+impl StateRow for RepositoryRow {
+    type State = Repository;
+    const TOPIC: StateTopic = StateTopic::Repositories;
+    const TABLE: &'static Table = &TABLE;
+    const ROLLUP: Option<&'static Rollup> = None;
+    const TELLS_NAMES: bool = true;
+
+    fn mapping() -> &'static [Mapped<Self>] {
+        &MAPPING
+    }
+
+    fn place(state: &Repository) -> (&str, i64) {
+        (&state.host, state.repository_id)
+    }
+
+    fn take_names(state: &mut Repository) -> Vec<Naming> {
+        std::mem::take(&mut state.namings)
+    }
+
+    fn new(state: Repository, origin: Origin) -> Self {
+        Self { state, origin }
+    }
 }
 
 impl Traced for RepositoryRow {

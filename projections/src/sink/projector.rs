@@ -7,18 +7,14 @@
 //! cheap. What was read is committed only after its figures, so that a crash before that reads it
 //! again.
 
-use super::buffer::{Append, Buffer, Place, Target};
+use super::buffer::{Append, Place, Target};
+use super::of_state::Waiting;
 use super::step::Step;
 use super::tellings::Tellings;
-use crate::completeness::numbers::{self, BlockRow};
+use crate::catalogue::of_states;
 use crate::events::{self, EventRow};
-use crate::gaps::{self, GapRow};
-use crate::issues::{self, IssueRow};
 use crate::origin::Origin;
-use crate::pull_requests::{self, PullRequestRow};
-use crate::repositories::{self, RepositoryRow};
-use crate::{issues_daily, pull_requests_daily};
-use gapless_schemas::{Codec, DecodeError, Event, Naming, SchemaId, StateTopic, Topics, version};
+use gapless_schemas::{Codec, DecodeError, Event, SchemaId, StateTopic, Topics, version};
 use std::collections::{BTreeMap, HashMap};
 
 /// A record as it was read.
@@ -92,11 +88,7 @@ pub struct Projector {
     epoch: u16,
     inputs: HashMap<String, Input>,
     events: Append<EventRow>,
-    pull_requests: Buffer<PullRequestRow>,
-    issues: Buffer<IssueRow>,
-    repositories: Buffer<RepositoryRow>,
-    blocks: Buffer<BlockRow>,
-    gaps: Buffer<GapRow>,
+    states: Vec<(StateTopic, Box<dyn Waiting>)>,
     names: Tellings,
     offsets: Offsets,
     /// The last event, in whose buffers the next is read.
@@ -118,31 +110,9 @@ impl Projector {
                 &events::MAPPING,
                 Some(&events::ROLLUP),
             )),
-            pull_requests: Buffer::new(Target::new(
-                &pull_requests::TABLE,
-                &pull_requests::MAPPING,
-                Some(&pull_requests_daily::ROLLUP),
-            )),
-            issues: Buffer::new(Target::new(
-                &issues::TABLE,
-                &issues::MAPPING,
-                Some(&issues_daily::ROLLUP),
-            )),
-            repositories: Buffer::new(Target::new(
-                &repositories::TABLE,
-                &repositories::MAPPING,
-                None,
-            )),
-            blocks: Buffer::new(Target::new(
-                &numbers::TABLE,
-                &numbers::MAPPING,
-                Some(&numbers::ROLLUP),
-            )),
-            gaps: Buffer::new(Target::new(
-                &gaps::TABLE,
-                &gaps::MAPPING,
-                Some(&gaps::ROLLUP),
-            )),
+            states: of_states()
+                .map(|view| (view.topic, (view.waiting)()))
+                .into(),
             names: Tellings::default(),
             offsets: Offsets::new(),
             spare: None,
@@ -200,59 +170,22 @@ impl Projector {
                 self.events.push(&row, &place, counts);
                 self.spare = Some(row.event);
             }
-            Input::State(StateTopic::PullRequests) => {
-                let mut state: gapless_schemas::PullRequest = self.codec.decode(value)?;
-                let place = place(&state.host, state.repository_id);
-                self.take_names(std::mem::take(&mut state.namings), &place, &origin);
-                let row = PullRequestRow::new(state, origin);
-                self.pull_requests.push(row, &place);
-            }
-            Input::State(StateTopic::Issues) => {
-                let mut state: gapless_schemas::Issue = self.codec.decode(value)?;
-                let place = place(&state.host, state.repository_id);
-                self.take_names(std::mem::take(&mut state.namings), &place, &origin);
-                self.issues.push(IssueRow::new(state, origin), &place);
-            }
-            Input::State(StateTopic::Repositories) => {
-                let mut state: gapless_schemas::Repository = self.codec.decode(value)?;
-                let place = place(&state.host, state.repository_id);
-                self.take_names(std::mem::take(&mut state.namings), &place, &origin);
-                self.repositories
-                    .push(RepositoryRow { state, origin }, &place);
-            }
-            Input::State(StateTopic::Ledger) => {
-                let state: gapless_schemas::LedgerBlock = self.codec.decode(value)?;
-                let place = place(&state.host, state.repository_id);
-                self.blocks.push(BlockRow { state, origin }, &place);
-            }
-            Input::State(StateTopic::Gaps) => {
-                let state: gapless_schemas::Gap = self.codec.decode(value)?;
-                let place = place(&state.host, state.repository_id);
-                self.gaps.push(GapRow { state, origin }, &place);
+            Input::State(topic) => {
+                let mut views = self.states.iter_mut();
+                if let Some((_, view)) = views.find(|(of, _)| *of == topic) {
+                    view.take(&self.codec, value, origin, &place, &mut self.names)?;
+                }
             }
         }
         Ok(())
     }
 
-    /// Takes in what a record calls people, labels and milestones.
-    fn take_names(&mut self, namings: Vec<Naming>, place: &Place, origin: &Origin) {
-        for naming in namings {
-            self.names.push(naming, &place.host, origin);
-        }
-    }
-
     /// Whether some table is full.
     pub fn is_full(&self, bounds: &Bounds) -> bool {
-        let entities = [
-            self.repositories.len(),
-            self.pull_requests.len(),
-            self.issues.len(),
-            self.blocks.len(),
-            self.gaps.len(),
-            self.names.len(),
-        ];
+        let entities = self.states.iter().map(|(_, view)| view.len());
+        let mut entities = entities.chain([self.names.len()]);
         self.events.size_bytes() >= bounds.events_bytes
-            || entities.iter().any(|&count| count >= bounds.entities)
+            || entities.any(|count| count >= bounds.entities)
     }
 
     /// The steps that store what was taken in of every table that is full: pairs, then rows.
@@ -261,17 +194,14 @@ impl Projector {
         if self.events.size_bytes() >= bounds.events_bytes {
             self.events.take_rows(&mut rows);
         }
-        macro_rules! take {
-            ($($buffer:ident),*) => { $(
-                if self.$buffer.len() >= bounds.entities {
-                    self.$buffer.take_rows(&mut steps, &mut rows);
-                }
-            )* };
-        }
         if self.names.len() >= bounds.entities {
             self.names.take_rows(&mut rows);
         }
-        take!(repositories, pull_requests, issues, blocks, gaps);
+        for (_, view) in &mut self.states {
+            if view.len() >= bounds.entities {
+                view.take_rows(&mut steps, &mut rows);
+            }
+        }
         steps.extend(rows);
         steps
     }
@@ -284,10 +214,9 @@ impl Projector {
             entities: 0,
         });
         self.events.take_figures(&mut steps);
-        self.pull_requests.take_figures(&mut steps);
-        self.issues.take_figures(&mut steps);
-        self.blocks.take_figures(&mut steps);
-        self.gaps.take_figures(&mut steps);
+        for (_, view) in &mut self.states {
+            view.take_figures(&mut steps);
+        }
         Batch {
             steps,
             offsets: std::mem::take(&mut self.offsets),
