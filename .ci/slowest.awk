@@ -1,7 +1,8 @@
 # Passes on what the test runner prints, without the time of each test, and says which ten took longest
-# before the block of the last documentation tests, so that the runner's own closing lines end it all.
+# before the block of the last documentation tests, or of failures, so that the runner's own closing lines
+# end it all.
 
-/^ *Doc-tests / { printf "%s", held; held = ""; holds = 1 }
+/^ *Doc-tests |^failures:$/ { printf "%s", held; held = ""; holds = 1 }
 
 match($0, /^test .* \.\.\. .* <[0-9.]+s>$/) {
     time = $NF

@@ -101,3 +101,16 @@ pub fn tables() -> Vec<&'static Table> {
         .flat_map(|rollup| std::iter::once(&rollup.table).chain(&rollup.index));
     TABLES.into_iter().chain(rollups).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gapless_schemas::StateTopic;
+
+    #[test]
+    fn every_state_topic_has_one_view() {
+        let mut topics = of_states().map(|view| view.topic);
+        topics.sort_unstable();
+        assert_eq!(topics, StateTopic::ALL);
+    }
+}

@@ -12,7 +12,8 @@ use std::str::FromStr;
 /// would begin anew each time.
 ///
 /// The names of variants and parts are in the log, and ids are made from them: they are never changed
-/// (`golden/questions.json` holds them).
+/// (`tests/questions.json` holds them). Tasks store them without names: where their order changes, so
+/// does the form of the stores.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Question {
@@ -276,8 +277,8 @@ impl fmt::Display for Resource {
     }
 }
 
-/// A text that names no resource which this release knows. Reaction: the command is left to a newer
-/// release.
+/// A text that names no resource which this release knows. Reaction: say so and pass on; the detector
+/// that asks will ask again.
 #[derive(Debug, thiserror::Error)]
 #[error("{text:?} names no resource")]
 pub struct NoResource {

@@ -338,6 +338,21 @@ async fn a_dropped_table_is_told_of_and_written_again(up: &Up) {
     assert_eq!(status["troubles"], json!([]));
 }
 
+/// A metric that Prometheus' rules ask for and that `metrics` has no sample of.
+fn unknown_in_rules(metrics: &str) -> Option<String> {
+    let rules = include_str!("../../docker/prometheus/rules.yml");
+    let expressions = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("expr: "));
+    let words = expressions.flat_map(|it| it.split(|c: char| !(c.is_alphanumeric() || c == '_')));
+    let mut ours = words.filter(|word| word.starts_with("gapless_"));
+    let has = |name: &str| {
+        let mut samples = metrics.lines().filter_map(|line| line.strip_prefix(name));
+        samples.any(|rest| rest.starts_with([' ', '{']))
+    };
+    ours.find(|name| !has(name)).map(str::to_owned)
+}
+
 /// One life of one data folder, in order: what each step needs takes seconds to start.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_accepted_is_shown_survives_a_stop_and_is_there_after_the_next_start() {
@@ -355,6 +370,12 @@ async fn what_was_accepted_is_shown_survives_a_stop_and_is_there_after_the_next_
     }
     let (status, metrics) = get(format!("{operator}/metrics")).await;
     assert!(status == 200 && metrics.contains("# TYPE gapless_processed_events counter"));
+    let began = Instant::now();
+    while let Some(missing) = unknown_in_rules(&get(format!("{operator}/metrics")).await.1) {
+        // A lag is not told before it is known.
+        assert!(began.elapsed() < PATIENCE, "/metrics has no {missing}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     let (_, subjects) = get(format!("{operator}/registry/subjects")).await;
     assert!(subjects.contains("gapless.events.1-value"), "{subjects}");
     let told = fs::read_to_string(folder.join("up.out")).unwrap();

@@ -261,12 +261,12 @@ impl Consumer {
         lock(&self.inner.context().tasks)
     }
 
-    /// Events that are not processed, up to where the log ended a second ago.
+    /// Events whose outputs are not appended and stored, up to where the log ended a second ago.
     pub(super) fn lag(&self) -> Option<u64> {
         let (tasks, ends) = (self.tasks(), lock(&self.inner.context().ends));
         lag(tasks.iter().map(|(partition, held)| {
             let end = ends.get(partition).copied();
-            (held.task.next_offset(), end)
+            (held.task.stored_offset(), end)
         }))
     }
 
@@ -313,19 +313,16 @@ impl Consumer {
             let codec = &self.inner.context().settings.codec;
             let input = Input::read(codec, message.offset(), value, &mut spare);
             let partition = message.partition();
-            match self.tasks().get_mut(&partition) {
-                Some(Held { task, .. }) => {
-                    if let Err(error) = task.join(input) {
-                        return Polled::Failed(error.into());
-                    }
-                }
-                // Read under an assignment that holds no more.
-                None => continue,
-            }
             events += 1;
             bytes += value.len();
-            *joined.entry(partition).or_default() += 1;
             until.get_or_insert_with(|| Instant::now() + GATHER);
+            // Without a task it was read under an assignment that holds no more.
+            if let Some(Held { task, .. }) = self.tasks().get_mut(&partition) {
+                if let Err(error) = task.join(input) {
+                    return Polled::Failed(error.into());
+                }
+                *joined.entry(partition).or_default() += 1;
+            }
         }
         Polled::Batches(joined)
     }

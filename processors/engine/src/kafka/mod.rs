@@ -119,7 +119,8 @@ pub enum RunError {
 /// How long to wait before a batch that the log did not acknowledge is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Runs until `stop` is set; then the batch at hand is finished and partitions are given back.
+/// Runs until `stop` is set; then partitions are given back, and a batch that is not at its end is read
+/// again by whoever has them next.
 ///
 /// # Errors
 /// See [`RunError`]. A log that does not answer is no error: the same batch is tried for ever.
@@ -131,6 +132,9 @@ pub fn run(options: Options, status: &Status, stop: &AtomicBool) -> Result<(), R
     while !stop.load(Ordering::Relaxed) {
         for joined in poll(&consumer, status)? {
             finish(&consumer, &mut log, joined, status, stop, options.reached)?;
+        }
+        if stop.load(Ordering::Relaxed) {
+            break;
         }
         match tail.turn(&mut consumer.tasks(), &mut log) {
             Err(Halt::Log(LogError::Retry(error))) => {

@@ -10,9 +10,9 @@ pub struct DiskStore {
     database: Database,
 }
 
-/// Raised whenever the form of a stored value changes: states and watches are written without field
-/// names, so another form cannot be read, and is replayed instead.
-const FORM: u32 = 8;
+/// Raised whenever the form of a stored value changes: states and watches are written without names of
+/// fields and variants, so another form cannot be read, and is replayed instead. Order counts too.
+pub const FORM: u32 = 9;
 
 const STATES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("states");
 const WATCHES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("watches");

@@ -6,7 +6,7 @@
 mod disk;
 mod memory;
 
-pub use disk::DiskStore;
+pub use disk::{DiskStore, FORM};
 pub use memory::MemoryStore;
 
 use gapless_schemas::Timestamp;

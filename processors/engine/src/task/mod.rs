@@ -41,7 +41,8 @@ pub struct Settings {
     pub events_topic: String,
     /// The log's epoch.
     pub epoch: u16,
-    /// Whether this is the generation that acts.
+    /// Whether this is the generation that acts. One that begins to act must not be ahead of the one
+    /// before it: of what that one never processed, no dead letter would be written.
     pub acts: bool,
     /// How long detectors wait.
     pub patience: Patience,
@@ -88,6 +89,8 @@ pub struct Task<S> {
     acknowledged: i64,
     /// The store's offset then: what is before it was joined in an earlier life.
     joined: i64,
+    /// Everything before it is stored, its outputs acknowledged.
+    stored: i64,
     /// What the group is told: what is before it was read in this life, and never less than it knew.
     done: i64,
     states: HashMap<Key, State, FastHash>,
@@ -150,6 +153,7 @@ impl<S: Store> Task<S> {
             position,
             acknowledged: committed.unwrap_or(0),
             joined: position.next_offset,
+            stored: position.next_offset,
             done: committed.unwrap_or(0),
             states: HashMap::default(),
             attention,
@@ -171,6 +175,11 @@ impl<S: Store> Task<S> {
     /// Offset of the next event to process.
     pub fn next_offset(&self) -> i64 {
         self.position.next_offset
+    }
+
+    /// Offset of the first event whose outputs are not known to be appended.
+    pub fn stored_offset(&self) -> i64 {
+        self.stored
     }
 
     /// What it may do once the events below its position are joined.
@@ -250,10 +259,15 @@ impl<S: Store> Task<S> {
     /// are yet to be emitted again.
     ///
     /// # Errors
-    /// Where the store cannot be written. Reaction: drop the task.
+    /// Where the store cannot be written, or a batch was joined and not [prepared](Task::prepare), which
+    /// the position would pass over. Reaction: drop the task.
     pub fn store(&mut self) -> Result<i64, StoreError> {
+        if self.batch.is_some() {
+            return Err(StoreError("a batch was joined and not prepared".to_owned()));
+        }
         if let Some(prepared) = self.prepared.take() {
             self.store.commit(&prepared.writes, self.position)?;
+            self.stored = self.position.next_offset;
         }
         Ok(self.done)
     }

@@ -36,8 +36,8 @@ pub(super) struct Facts {
     pub(super) unread: Option<u64>,
     /// Since when it reads under this assignment.
     pub(super) reading_since: Instant,
-    /// Records read since offsets were last handed over.
-    pub(super) records: u64,
+    /// Records read since rows were last handed over.
+    pub(super) waiting: u64,
     /// When the first record was read whose row waits.
     pub(super) rows_since: Option<Instant>,
     /// When the first record was read whose figures wait.
@@ -64,7 +64,7 @@ pub(super) fn due(facts: &Facts) -> (Due, Instant) {
     let Some(first) = facts.figures_since else {
         return (Due::Figures, now + LINGER);
     };
-    let linger = match facts.records {
+    let linger = match facts.waiting {
         ..FLOOD_RECORDS => LINGER,
         _ => FLOOD_LINGER,
     };
@@ -91,13 +91,13 @@ mod tests {
     }
 
     /// A sink that reads since `start`, knows that nothing is unread, and has read the first of
-    /// `records` records at `start`.
-    fn caught_up(start: Instant, now: Duration, records: u64) -> Facts {
+    /// `waiting` records at `start`.
+    fn caught_up(start: Instant, now: Duration, waiting: u64) -> Facts {
         Facts {
             now: start + now,
             unread: Some(0),
             reading_since: start,
-            records,
+            waiting,
             rows_since: Some(start),
             figures_since: Some(start),
             last_figures: None,

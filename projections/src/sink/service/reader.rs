@@ -60,6 +60,8 @@ pub(super) struct Reader {
     since: Instant,
     /// Records read since offsets were last handed over.
     records: u64,
+    /// Records read since rows were last handed over.
+    waiting: u64,
     /// When the first record was read whose row waits.
     rows_since: Option<Instant>,
     /// When the first record was read whose figures wait.
@@ -85,6 +87,7 @@ impl Reader {
             assignment,
             since: Instant::now(),
             records: 0,
+            waiting: 0,
             rows_since: None,
             figures_since: None,
             unreadable: None,
@@ -108,6 +111,7 @@ impl Reader {
                 Due::Rows => {
                     self.hand_over_rows(&ALL).await;
                     self.rows_since = None;
+                    self.waiting = 0;
                 }
                 Due::Figures => self.hand_over_all().await,
             }
@@ -120,7 +124,7 @@ impl Reader {
             now: Instant::now(),
             unread: self.consumer.context().unread(),
             reading_since: self.since,
-            records: self.records,
+            waiting: self.waiting,
             rows_since: self.rows_since,
             figures_since: self.figures_since,
             last_figures: self.status.borrow().last_figures,
@@ -160,6 +164,7 @@ impl Reader {
         }
         self.consumer.context().note_read();
         self.records += 1;
+        self.waiting += 1;
         let now = Instant::now();
         self.rows_since.get_or_insert(now);
         self.figures_since.get_or_insert(now);
@@ -205,6 +210,7 @@ impl Reader {
             self.projector.clear();
             let dropped = std::mem::take(&mut self.records);
             self.status.send_modify(|status| status.settled += dropped);
+            self.waiting = 0;
             self.rows_since = None;
             self.figures_since = None;
         }
@@ -227,6 +233,7 @@ impl Reader {
             let room = self.room().await;
             self.rows_since = None;
             self.figures_since = None;
+            self.waiting = 0;
             let batch = self.projector.take_figures();
             let records = std::mem::take(&mut self.records);
             self.send(batch.steps, batch.offsets, records, room);
