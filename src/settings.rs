@@ -35,7 +35,7 @@ pub(crate) struct Flags {
     /// Where GitHub posts. [env: GAPLESS_WEBHOOK_LISTEN] [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     webhook_listen: Option<String>,
-    /// Where operators look: the page, /healthz, /readyz, /metrics, /registry.
+    /// Where operators look: the page, /healthz, /readyz, /health, /metrics, /registry.
     /// [env: GAPLESS_OPERATOR_LISTEN] [default: 127.0.0.1:8081]
     #[arg(long, value_name = "ADDRESS")]
     operator_listen: Option<String>,

@@ -2,9 +2,9 @@
 //! and what they tell where its parts do not answer.
 
 use crate::{errors, gapless};
-use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use gapless_ingest::Secret;
 use gapless_ingest::webhook::sign;
 use serde_json::{Value, json};
@@ -37,14 +37,10 @@ async fn run_file(folder: &Path, router: Router, changes: Value) -> SocketAddr {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn status_tells_what_it_can_where_parts_do_not_answer() {
-    let not_ready = (
-        StatusCode::SERVICE_UNAVAILABLE,
-        "Kafka: died\nintake: waits\n",
-    );
-    let metrics = "gapless_projection_lag_records 7\n";
-    let router = Router::new()
-        .route("/readyz", get(move || async move { not_ready }))
-        .route("/metrics", get(move || async move { metrics }));
+    let health = json!({"troubles": ["Kafka: died", "intake: waits"], "processors_lag": null,
+        "projections_lag": 7, "denied_fetches": 0});
+    let answer = move || async move { Json(health) };
+    let router = Router::new().route("/health", get(answer));
     let registry = "http://u:hush@127.0.0.1:1";
     let table = [
         (json!({}), "Kafka cannot be asked"),
