@@ -7,7 +7,7 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use gapless_core::detect::Patience;
 use gapless_core::{Key, Record};
-use gapless_embedded::{Embedded, Error, PartCommand};
+use gapless_embedded::Embedded;
 use gapless_engine::kafka::{Options, Status, run};
 use gapless_ingest::webhook::{Limits, Outcome, Webhook};
 use gapless_ingest::{Clock, KafkaConfig, KafkaLog, Secret, SourceConfig, ensure_topics};
@@ -18,7 +18,6 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Write as _, stderr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,24 +37,6 @@ const UNREADABLE_EVERY: usize = 300;
 #[test]
 fn embedded_part() {
     gapless_embedded::become_part_if_asked();
-}
-
-async fn start(folder: &Path) -> Option<Embedded> {
-    let options = gapless_embedded::Options {
-        data_dir: folder.to_owned(),
-        cache_dir: None,
-        part_command: PartCommand::this_test("embedded_part").unwrap(),
-    };
-    match Embedded::start(options).await {
-        Ok(embedded) => Some(embedded),
-        Err(
-            error @ (Error::TryAgain { .. } | Error::Install { .. } | Error::UseExternal { .. }),
-        ) => {
-            let _ = writeln!(stderr(), "skipped: {error}");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
 }
 
 /// The clock of the simulated organisation.
@@ -320,7 +301,7 @@ fn count(found: &[Vec<Found>]) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_generation_beside_the_live_one_adds_nothing_to_the_log_and_says_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(embedded) = start(&folder.path().join("data")).await else {
+    let Some(embedded) = Embedded::start_in_test(&folder.path().join("data")).await else {
         return;
     };
     let first = Installation {

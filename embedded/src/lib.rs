@@ -14,6 +14,7 @@ mod cache;
 mod clickhouse;
 mod credentials;
 mod error;
+mod in_test;
 mod java;
 mod kafka;
 mod lock;

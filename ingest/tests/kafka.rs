@@ -4,7 +4,7 @@
 
 mod support;
 
-use gapless_embedded::{Embedded, Error, Options, PartCommand};
+use gapless_embedded::Embedded;
 use gapless_ingest::fetch::{
     Clients, FetchMetrics, QueueTimes, WorkerError, WorkerOptions, run_refetch_worker,
 };
@@ -22,8 +22,6 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use std::collections::BTreeMap;
-use std::io::{Write as _, stderr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::world::{TestClock, WorldGitHub};
@@ -36,24 +34,6 @@ const WAIT: Duration = Duration::from_secs(60);
 #[test]
 fn embedded_part() {
     gapless_embedded::become_part_if_asked();
-}
-
-async fn start(folder: &Path) -> Option<Embedded> {
-    let options = Options {
-        data_dir: folder.to_owned(),
-        cache_dir: None,
-        part_command: PartCommand::this_test("embedded_part").unwrap(),
-    };
-    match Embedded::start(options).await {
-        Ok(embedded) => Some(embedded),
-        Err(
-            error @ (Error::TryAgain { .. } | Error::Install { .. } | Error::UseExternal { .. }),
-        ) => {
-            let _ = writeln!(stderr(), "skipped: {error}");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
 }
 
 fn event(index: usize, payload: Vec<u8>) -> Event {
@@ -86,7 +66,7 @@ async fn a_log_that_cannot_be_reached_says_so_in_under_five_seconds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_real_kafka_events_are_kept_and_commands_are_answered() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(embedded) = start(folder.path()).await else {
+    let Some(embedded) = Embedded::start_in_test(folder.path()).await else {
         return;
     };
     let config = KafkaConfig {

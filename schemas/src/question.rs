@@ -251,14 +251,6 @@ pub enum Resource {
 }
 
 impl Resource {
-    /// Its kind, for figures: the text form's first part.
-    pub const fn kind(self) -> &'static str {
-        match self {
-            Self::Repository => "repository",
-            Self::Item { .. } => "item",
-        }
-    }
-
     /// The item's number, where it is one.
     pub const fn number(self) -> Option<i64> {
         match self {
@@ -271,8 +263,8 @@ impl Resource {
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Repository => f.write_str(self.kind()),
-            Self::Item { number } => write!(f, "{}/{number}", self.kind()),
+            Self::Repository => f.write_str("repository"),
+            Self::Item { number } => write!(f, "item/{number}"),
         }
     }
 }

@@ -5,11 +5,10 @@
 mod organisation;
 mod replay;
 
-use gapless_embedded::{Credentials, Embedded, Error, Options, PartCommand};
+use gapless_embedded::{Credentials, Embedded};
 use gapless_projections::sink::{ClickHouseOptions, prepare};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Write as _, stderr};
 
 /// The program of every part that these tests start: see `PartCommand::this_test`.
 #[test]
@@ -21,21 +20,7 @@ fn embedded_part() {
 /// said on stderr.
 async fn started() -> Option<(Embedded, tempfile::TempDir)> {
     let data = tempfile::tempdir().expect("a folder");
-    let options = Options {
-        data_dir: data.path().to_owned(),
-        cache_dir: None,
-        part_command: PartCommand::this_test("embedded_part").expect("this program"),
-    };
-    let embedded = match Embedded::start(options).await {
-        Ok(embedded) => embedded,
-        Err(
-            error @ (Error::TryAgain { .. } | Error::Install { .. } | Error::UseExternal { .. }),
-        ) => {
-            let _ = writeln!(stderr(), "skipped: no ClickHouse to ask: {error}");
-            return None;
-        }
-        Err(error) => panic!("{error}"),
-    };
+    let embedded = Embedded::start_in_test(data.path()).await?;
     let writer = embedded.clickhouse_writer().clone();
     let tables = ClickHouseOptions {
         url: embedded.clickhouse_url(),

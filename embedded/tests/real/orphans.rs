@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, test_kill_process};
 
-use crate::running::{process_id, start};
+use crate::running::process_id;
+use gapless_embedded::Embedded;
 
 /// In the environment of the program that is killed: its data folder.
 const VARIABLE: &str = "GAPLESS_TEST_ORPHANS_DATA_DIR";
@@ -21,7 +22,7 @@ async fn start_a_stack_and_wait_to_be_killed() {
     let Some(data_dir) = std::env::var_os(VARIABLE) else {
         return;
     };
-    let Some(embedded) = start(Path::new(&data_dir)).await else {
+    let Some(embedded) = Embedded::start_in_test(Path::new(&data_dir)).await else {
         println!("processes: none");
         return;
     };
@@ -77,7 +78,7 @@ async fn parts_die_with_their_parent_and_its_folder_can_be_used_at_once() {
     parent.wait().expect("ended");
 
     // At once: what the dead program held must not be in the way.
-    let embedded = start(folder.path())
+    let embedded = Embedded::start_in_test(folder.path())
         .await
         .expect("started on the same folder");
     assert_eq!(embedded.kafka_bootstrap(), address);

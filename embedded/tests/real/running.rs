@@ -1,36 +1,12 @@
 //! Starts stacks for tests, and kills what runs in them.
 
-use std::io::{Write as _, stderr};
-use std::path::Path;
 use std::time::Duration;
 
-use gapless_embedded::{Embedded, Error, Options, PartCommand, PartState};
+use gapless_embedded::PartState;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 
 const CHANGE_WITHIN: Duration = Duration::from_secs(60);
-
-pub(crate) fn options(data_dir: &Path) -> Options {
-    Options {
-        data_dir: data_dir.into(),
-        cache_dir: None,
-        part_command: PartCommand::this_test("embedded_part").expect("this program"),
-    }
-}
-
-/// A running stack; none, and a word on stderr, where its parts cannot be fetched.
-pub(crate) async fn start(data_dir: &Path) -> Option<Embedded> {
-    match Embedded::start(options(data_dir)).await {
-        Ok(embedded) => Some(embedded),
-        Err(
-            error @ (Error::TryAgain { .. } | Error::Install { .. } | Error::UseExternal { .. }),
-        ) => {
-            let _ = writeln!(stderr(), "skipped: {error}");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
-}
 
 pub(crate) fn process_id(state: &watch::Receiver<PartState>) -> i32 {
     match &*state.borrow() {

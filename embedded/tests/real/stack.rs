@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clickhouse::{Client, Row};
-use gapless_embedded::{Embedded, Error};
+use gapless_embedded::{Embedded, Error, Options};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -18,7 +18,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::running::{kill, options, process_id, ready_again, start};
+use crate::running::{kill, process_id, ready_again};
 
 const RECORD_MAX_BYTES: &str = "33554432";
 const LARGE_RECORD_BYTES: usize = 20 << 20;
@@ -29,7 +29,7 @@ const WAIT: Duration = Duration::from_secs(60);
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_outlives_kills_restarts_and_taken_ports() {
     let folder = tempfile::tempdir().expect("temp folder");
-    let Some(embedded) = start(folder.path()).await else {
+    let Some(embedded) = Embedded::start_in_test(folder.path()).await else {
         return;
     };
     nobody_uses_kafka_without_the_folders_password(&embedded, folder.path()).await;
@@ -44,7 +44,9 @@ async fn what_was_acknowledged_outlives_kills_restarts_and_taken_ports() {
 
     // A restart finds everything, although another program took Kafka's port meanwhile.
     let taken = TcpListener::bind(port.as_str()).expect("free once stopped");
-    let embedded = start(folder.path()).await.expect("started again");
+    let embedded = Embedded::start_in_test(folder.path())
+        .await
+        .expect("started again");
     assert_ne!(embedded.kafka_bootstrap(), port);
     assert_no_record_is_lost(&embedded, &records);
     assert_eq!(stored_rows(&embedded).await, rows);
@@ -173,7 +175,7 @@ async fn a_record_of_20_mb_passes(embedded: &Embedded) {
 }
 
 async fn a_second_instance_is_refused(data_dir: &std::path::Path) {
-    let refused = Embedded::start(options(data_dir))
+    let refused = Embedded::start(Options::in_test(data_dir))
         .await
         .expect_err("the folder is in use");
     assert!(matches!(refused, Error::StopOther { .. }), "{refused}");

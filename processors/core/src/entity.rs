@@ -41,12 +41,17 @@ impl fmt::Display for Key {
 impl Key {
     /// The key whose text form is `text`, or nothing where it is no key.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(4, '/');
-        let kind = parts.next()?;
+        let (topic, record_key) = text.split_once('/')?;
+        let mut topics = StateTopic::ALL.into_iter();
+        Self::of_record(topics.find(|known| known.name() == topic)?, record_key)
+    }
+
+    /// The key of what has `record_key` on `topic`; nothing where it is none of ours.
+    pub fn of_record(topic: StateTopic, record_key: &str) -> Option<Self> {
+        let mut kinds = Kind::ALL.into_iter();
+        let mut parts = record_key.splitn(3, '/');
         Some(Self {
-            kind: Kind::ALL
-                .into_iter()
-                .find(|known| known.topic().name() == kind)?,
+            kind: kinds.find(|known| known.topic() == topic)?,
             host: parts.next()?.to_owned(),
             repository_id: parts.next()?.parse().ok()?,
             name: parts.next()?.to_owned(),
@@ -65,11 +70,6 @@ impl Key {
             kind,
             ..self.clone()
         })
-    }
-
-    /// The key of what has `record_key` on `topic`; nothing where it is none of ours.
-    pub fn of_record(topic: StateTopic, record_key: &str) -> Option<Self> {
-        Self::parse(&format!("{}/{record_key}", topic.name()))
     }
 
     /// Record key on its state topic: `host/repository/name`.

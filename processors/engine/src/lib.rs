@@ -12,4 +12,4 @@ mod task;
 
 pub use drive::{CrashPoint, Halt, Log, LogError, drive};
 pub use tail::Tail;
-pub use task::{Input, Output, Phase, Reason, Settings, Task};
+pub use task::{Input, Output, Reason, Settings, Task};

@@ -3,7 +3,7 @@
 //! Where Kafka cannot be fetched, the test says so and passes.
 
 use gapless_core::detect::Patience;
-use gapless_embedded::{Embedded, Error, PartCommand};
+use gapless_embedded::Embedded;
 use gapless_engine::kafka::{Options, Status, run};
 use gapless_schemas::{Codec, Event, Issue, Source, StateTopic, Timestamp, Topics, ids};
 use rdkafka::ClientConfig;
@@ -15,8 +15,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::io::{Write as _, stderr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -31,24 +30,6 @@ const WAIT: Duration = Duration::from_secs(60);
 #[test]
 fn embedded_part() {
     gapless_embedded::become_part_if_asked();
-}
-
-async fn start(folder: &Path) -> Option<Embedded> {
-    let options = gapless_embedded::Options {
-        data_dir: folder.to_owned(),
-        cache_dir: None,
-        part_command: PartCommand::this_test("embedded_part").unwrap(),
-    };
-    match Embedded::start(options).await {
-        Ok(embedded) => Some(embedded),
-        Err(
-            error @ (Error::TryAgain { .. } | Error::Install { .. } | Error::UseExternal { .. }),
-        ) => {
-            let _ = writeln!(stderr(), "skipped: {error}");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
 }
 
 /// The topics of the test, and who writes to them from outside.
@@ -269,7 +250,7 @@ impl Life {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_real_kafka_late_writes_of_a_zombie_are_undone_and_nothing_else_is_written_again() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(embedded) = start(&folder.path().join("data")).await else {
+    let Some(embedded) = Embedded::start_in_test(&folder.path().join("data")).await else {
         return;
     };
     let world = World::new(embedded.kafka_bootstrap(), embedded.kafka_settings()).await;

@@ -31,10 +31,6 @@ impl StateRow for BlockRow {
         &MAPPING
     }
 
-    fn place(state: &LedgerBlock) -> (&str, i64) {
-        (&state.host, state.repository_id)
-    }
-
     fn new(state: LedgerBlock, origin: Origin) -> Self {
         Self { state, origin }
     }

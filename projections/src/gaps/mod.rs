@@ -48,10 +48,6 @@ impl StateRow for GapRow {
         &MAPPING
     }
 
-    fn place(state: &Gap) -> (&str, i64) {
-        (&state.host, state.repository_id)
-    }
-
     fn new(state: Gap, origin: Origin) -> Self {
         Self { state, origin }
     }

@@ -4,9 +4,9 @@ use super::daily::{self, Day};
 use crate::life::{Life, Turn, began_at};
 use crate::origin::{OfRepository, Origin, Traced, is_there};
 use crate::rollup::Rollup;
-use crate::sink::StateRow;
+use crate::sink::{NamingsOf, StateRow};
 use crate::table::{Mapped, Table};
-use gapless_schemas::{Issue, Naming, StateTopic};
+use gapless_schemas::{Issue, StateTopic};
 
 /// An issue's state, what follows from it, and its record.
 pub(crate) struct IssueRow {
@@ -75,18 +75,10 @@ impl StateRow for IssueRow {
     const TOPIC: StateTopic = StateTopic::Issues;
     const TABLE: &'static Table = &super::TABLE;
     const ROLLUP: Option<&'static Rollup> = Some(&crate::issues_daily::ROLLUP);
-    const TELLS_NAMES: bool = true;
+    const NAMINGS: Option<NamingsOf<Self::State>> = Some(|state| &mut state.namings);
 
     fn mapping() -> &'static [Mapped<Self>] {
         &super::MAPPING
-    }
-
-    fn place(state: &Issue) -> (&str, i64) {
-        (&state.host, state.repository_id)
-    }
-
-    fn take_names(state: &mut Issue) -> Vec<Naming> {
-        std::mem::take(&mut state.namings)
     }
 
     fn new(state: Issue, origin: Origin) -> Self {

@@ -4,9 +4,9 @@ use super::daily::{self, Day};
 use super::figures::Figures;
 use crate::origin::{OfRepository, Origin, Traced, is_there};
 use crate::rollup::Rollup;
-use crate::sink::StateRow;
+use crate::sink::{NamingsOf, StateRow};
 use crate::table::{Mapped, Table};
-use gapless_schemas::{Naming, PullRequest, StateTopic};
+use gapless_schemas::{PullRequest, StateTopic};
 
 /// A pull request's state, what follows from it, and its record.
 pub(crate) struct PullRequestRow {
@@ -39,18 +39,10 @@ impl StateRow for PullRequestRow {
     const TOPIC: StateTopic = StateTopic::PullRequests;
     const TABLE: &'static Table = &super::TABLE;
     const ROLLUP: Option<&'static Rollup> = Some(&crate::pull_requests_daily::ROLLUP);
-    const TELLS_NAMES: bool = true;
+    const NAMINGS: Option<NamingsOf<Self::State>> = Some(|state| &mut state.namings);
 
     fn mapping() -> &'static [Mapped<Self>] {
         &super::MAPPING
-    }
-
-    fn place(state: &PullRequest) -> (&str, i64) {
-        (&state.host, state.repository_id)
-    }
-
-    fn take_names(state: &mut PullRequest) -> Vec<Naming> {
-        std::mem::take(&mut state.namings)
     }
 
     fn new(state: PullRequest, origin: Origin) -> Self {

@@ -1,10 +1,12 @@
 //! The view `repositories`: one row a repository.
 
-use crate::origin::{HOST, Origin, REPOSITORY_ID, Traced, origin_columns, presence_name};
+use crate::origin::{
+    HOST, OfRepository, Origin, REPOSITORY_ID, Traced, origin_columns, presence_name,
+};
 use crate::rollup::Rollup;
-use crate::sink::StateRow;
+use crate::sink::{NamingsOf, StateRow};
 use crate::table::{Mapped, Table, Type, Value, columns_of};
-use gapless_schemas::{Naming, Repository, StateTopic};
+use gapless_schemas::{Repository, StateTopic};
 use std::sync::LazyLock;
 
 /// A repository's state and its record.
@@ -18,18 +20,10 @@ impl StateRow for RepositoryRow {
     const TOPIC: StateTopic = StateTopic::Repositories;
     const TABLE: &'static Table = &TABLE;
     const ROLLUP: Option<&'static Rollup> = None;
-    const TELLS_NAMES: bool = true;
+    const NAMINGS: Option<NamingsOf<Self::State>> = Some(|state| &mut state.namings);
 
     fn mapping() -> &'static [Mapped<Self>] {
         &MAPPING
-    }
-
-    fn place(state: &Repository) -> (&str, i64) {
-        (&state.host, state.repository_id)
-    }
-
-    fn take_names(state: &mut Repository) -> Vec<Naming> {
-        std::mem::take(&mut state.namings)
     }
 
     fn new(state: Repository, origin: Origin) -> Self {
@@ -47,6 +41,18 @@ impl Traced for RepositoryRow {
     /// A repository that went keeps its row: what happened in it happened.
     fn is_deleted(&self) -> bool {
         false
+    }
+}
+
+impl OfRepository for RepositoryRow {
+    fn host(&self) -> &str {
+        &self.state.host
+    }
+    fn repository_id(&self) -> i64 {
+        self.state.repository_id
+    }
+    fn repository(&self) -> Option<&str> {
+        self.state.full_name.as_deref()
     }
 }
 

@@ -17,7 +17,7 @@ mod upkeep;
 
 pub use clickhouse::{ClickHouse, ClickHouseOptions, SetupError, make_live, prepare};
 pub use memory::Memory;
-pub(crate) use of_state::{OfState, StateRow};
+pub(crate) use of_state::{NamingsOf, OfState, StateRow};
 pub use projector::{Batch, Bounds, Offsets, Projector, Record, Refused};
 pub use service::{CrashPoint, Error, Options, Phase, Status, TableRebuild, run, topics};
 pub use step::{Recompute, Step, StepKind, Store, StoreError};

@@ -3,13 +3,16 @@
 use super::buffer::{Buffer, Place, Target};
 use super::step::Step;
 use super::tellings::Tellings;
-use crate::origin::{Origin, Traced};
+use crate::origin::{OfRepository, Origin, Traced};
 use crate::rollup::Rollup;
 use crate::table::{Mapped, Table};
 use gapless_schemas::{Codec, DecodeError, Naming, Record, StateTopic};
 
+/// Where a state keeps what it calls people, labels and milestones.
+pub(crate) type NamingsOf<S> = fn(&mut S) -> &mut Vec<Naming>;
+
 /// A row of a view of states.
-pub(crate) trait StateRow: Traced + Send + Sync + Sized + 'static {
+pub(crate) trait StateRow: Traced + OfRepository + Send + Sync + Sized + 'static {
     /// The state that it shows.
     type State: Record;
     /// Where states come from.
@@ -18,19 +21,11 @@ pub(crate) trait StateRow: Traced + Send + Sync + Sized + 'static {
     const TABLE: &'static Table;
     /// The figures that follow from its rows.
     const ROLLUP: Option<&'static Rollup>;
-    /// Whether states tell what people, labels and milestones are called.
-    const TELLS_NAMES: bool = false;
+    /// Where a state says what people, labels and milestones are called, which is another table's.
+    const NAMINGS: Option<NamingsOf<Self::State>> = None;
 
     /// The table's columns.
     fn mapping() -> &'static [Mapped<Self>];
-
-    /// Host and repository of a state.
-    fn place(state: &Self::State) -> (&str, i64);
-
-    /// What a state calls people, labels and milestones, which is another table's.
-    fn take_names(_: &mut Self::State) -> Vec<Naming> {
-        Vec::new()
-    }
 
     /// The row of a state.
     fn new(state: Self::State, origin: Origin) -> Self;
@@ -71,12 +66,13 @@ impl<R: StateRow> Waiting for Buffer<R> {
         names: &mut Tellings,
     ) -> Result<(), DecodeError> {
         let mut state: R::State = codec.decode(value)?;
-        let (host, repository_id) = R::place(&state);
-        let place = place(host, repository_id);
-        for naming in R::take_names(&mut state) {
-            names.push(naming, &place.host, &origin);
+        let namings = R::NAMINGS.map(|of| std::mem::take(of(&mut state)));
+        let row = R::new(state, origin);
+        for naming in namings.into_iter().flatten() {
+            names.push(naming, row.host(), row.origin());
         }
-        self.push(R::new(state, origin), &place);
+        let place = place(row.host(), row.repository_id());
+        self.push(row, &place);
         Ok(())
     }
 
@@ -108,7 +104,7 @@ impl OfState {
         Self {
             topic: R::TOPIC,
             table: R::TABLE,
-            tells_names: R::TELLS_NAMES,
+            tells_names: R::NAMINGS.is_some(),
             waiting: || {
                 let target = Target::new(R::TABLE, R::mapping(), R::ROLLUP);
                 Box::new(Buffer::<R>::new(target))

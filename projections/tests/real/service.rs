@@ -4,7 +4,7 @@ use crate::front::{rows, rows_or_error};
 use crate::gate::Gate;
 use crate::history::{Fact, at, event, pull_request, repository};
 use clickhouse::Client;
-use gapless_embedded::{Cache, Embedded, PartCommand};
+use gapless_embedded::{Cache, Embedded};
 use gapless_projections::sink::{ClickHouseOptions, Options, Phase, Status, run};
 use gapless_schemas::{Codec, StateTopic, Timestamp, Topics};
 use rdkafka::ClientConfig;
@@ -93,13 +93,9 @@ pub(crate) async fn services() -> Option<(Embedded, TempDir)> {
         return None;
     }
     let data = tempfile::tempdir().unwrap();
-    let embedded = Embedded::start(gapless_embedded::Options {
-        data_dir: data.path().to_owned(),
-        cache_dir: None,
-        part_command: PartCommand::this_test("embedded_part").unwrap(),
-    })
-    .await
-    .unwrap();
+    let embedded = Embedded::start(gapless_embedded::Options::in_test(data.path()))
+        .await
+        .unwrap();
     Some((embedded, data))
 }
 

@@ -50,19 +50,6 @@ pub struct Settings {
     pub codec: Codec,
 }
 
-/// What a task may do beside emitting states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Nothing: no gap event, no command, no dead letter. What the events before `until` asked for is
-    /// in the log, written by an earlier life or by the generation that acts.
-    Rebuilding {
-        /// Offset of the first event that it acts on; none while another generation acts.
-        until: Option<i64>,
-    },
-    /// All that its events ask for.
-    Live,
-}
-
 /// What a batch did so far: its events are joined as they are read, while they are in the CPU's cache.
 #[derive(Default)]
 struct Batch {
@@ -182,13 +169,11 @@ impl<S: Store> Task<S> {
         self.stored
     }
 
-    /// What it may do once the events below its position are joined.
-    pub fn phase(&self) -> Phase {
-        let until = self.settings.acts.then_some(self.acknowledged);
-        match until {
-            Some(until) if self.position.next_offset > until => Phase::Live,
-            _ => Phase::Rebuilding { until },
-        }
+    /// Whether the task is live at the event at `offset`, or rebuilding: then it emits states and nothing
+    /// that acts, no gap event, no command, no dead letter. All that such an event asked for is in the
+    /// log or will be, from an earlier life or from the generation that acts.
+    fn is_live_at(&self, offset: i64) -> bool {
+        self.settings.acts && offset >= self.acknowledged
     }
 
     /// Entities whose state asks something that GitHub has not answered yet.
@@ -314,8 +299,7 @@ impl<S: Store> Task<S> {
             value,
             row,
         } = unreadable;
-        let is_ours = self.settings.acts && offset >= self.acknowledged;
-        is_ours.then(|| {
+        self.is_live_at(offset).then(|| {
             tracing::warn!(
                 partition = self.partition,
                 offset,
@@ -434,7 +418,7 @@ impl<S: Store> Task<S> {
         repositories: &BTreeMap<(String, i64), String>,
         outputs: &mut Vec<Output>,
     ) -> Result<(), StoreError> {
-        let is_live = self.phase() == Phase::Live;
+        let is_live = self.is_live_at(self.position.next_offset - 1);
         if is_live {
             for key in self.attention.due(self.position.now, DUE_PER_BATCH) {
                 touched.look_at(&key);

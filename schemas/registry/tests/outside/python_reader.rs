@@ -1,7 +1,7 @@
 //! An outside reader: Python's confluent-kafka reads real topics through the registry API.
 
 use crate::{example, fetched};
-use gapless_embedded::{Embedded, Error, Options, PartCommand};
+use gapless_embedded::Embedded;
 use gapless_registry::{router, subjects};
 use gapless_schemas::{Codec, Schema, Topics};
 use rdkafka::ClientConfig;
@@ -10,7 +10,6 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{Write as _, stderr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,20 +26,8 @@ async fn python_reads_from_kafka_what_we_wrote_by_what_the_registry_says() {
         return;
     };
     let data = tempfile::tempdir().expect("a folder");
-    let options = Options {
-        data_dir: data.path().to_owned(),
-        cache_dir: None,
-        part_command: PartCommand::this_test("embedded_part").expect("this program"),
-    };
-    let embedded = match Embedded::start(options).await {
-        Ok(embedded) => embedded,
-        Err(
-            error @ (Error::TryAgain { .. } | Error::Install { .. } | Error::UseExternal { .. }),
-        ) => {
-            let _ = writeln!(stderr(), "skipped: no Kafka to read from: {error}");
-            return;
-        }
-        Err(error) => panic!("{error}"),
+    let Some(embedded) = Embedded::start_in_test(data.path()).await else {
+        return;
     };
     let topics = Topics::new("gapless", 2);
     let written = write(&embedded, &topics).await;
